@@ -1,0 +1,1 @@
+"""Composes protocol and pipeline into a server and a client; alone knows websockets."""

@@ -1,0 +1,1 @@
+"""Health pages and metrics."""

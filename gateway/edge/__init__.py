@@ -1,0 +1,1 @@
+"""Sockets: listening, handshakes, limits, one reader and one writer per socket."""

@@ -1,0 +1,1 @@
+"""Sessions, which outlive their sockets, and what they say."""

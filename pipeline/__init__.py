@@ -1,0 +1,1 @@
+"""Speech in, speech out, in one process. Knows no WebSocket."""

@@ -1,0 +1,50 @@
+"""What the pipeline raises.
+
+PipelineError
+├─ EngineError              something about one engine
+│  ├─ EngineUnavailable     it could not be loaded: package, file or device is missing
+│  ├─ EngineTimeout         it gave no result within its deadline
+│  └─ EngineFailed          a job raised; the engine lives on
+├─ ModelError               models.toml or a file that it names is wrong
+└─ AudioError               a payload that cannot be decoded, a format that cannot be encoded
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AudioError",
+    "EngineError",
+    "EngineFailed",
+    "EngineTimeout",
+    "EngineUnavailable",
+    "ModelError",
+    "PipelineError",
+]
+
+
+class PipelineError(Exception):
+    """Base of everything the pipeline raises on purpose."""
+
+
+class EngineError(PipelineError):
+    """Something about one engine."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine could not be loaded; the message says what to install or to fix."""
+
+
+class EngineTimeout(EngineError):
+    """The engine gave no result within its deadline."""
+
+
+class EngineFailed(EngineError):
+    """A job raised on the engine's thread; the cause is chained."""
+
+
+class ModelError(PipelineError):
+    """models.toml, or a file that it names, is missing or wrong."""
+
+
+class AudioError(PipelineError):
+    """A payload cannot be decoded, or a format cannot be produced."""
