@@ -183,6 +183,10 @@ class ConversationConfig:
     clock: bool = _setting(False, "whether the prompt knows the date and the time")
     time_zone: str = _setting("UTC", "IANA name, for the clock", longest=64)
 
+    def named(self, text: str) -> str:
+        """Return ``text`` (instructions, greeting) with the assistant's name for ``{name}``."""
+        return text.replace("{name}", self.assistant_name)
+
 
 @dataclass(frozen=True, slots=True)
 class TurnConfig:

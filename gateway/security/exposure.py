@@ -10,7 +10,7 @@ from pathlib import Path
 from gateway.config import Config
 from gateway.errors import ConfigError
 
-__all__ = ["check_exposure", "is_loopback", "warn_of_readable_secrets"]
+__all__ = ["check_exposure", "is_loopback", "warn_of_exposure"]
 
 log = logging.getLogger(__name__)
 
@@ -37,32 +37,38 @@ def check_exposure(config: Config) -> None:
         ConfigError: If ``server.host`` is not loopback, and a key or TLS is missing, and
             ``security.insecure`` is not set.
     """
-    host, security = config.server.host, config.security
-    missing = []
-    if security.key is None:
-        missing.append("a key (--key-file FILE or PARLEY_KEY)")
-    if security.tls_certificate is None:
-        missing.append("TLS (--tls-cert FILE --tls-key FILE)")
-    if is_loopback(host) or not missing:
-        return
-    if security.insecure:
-        log.warning("%s is reachable from the network without %s", host, " and ".join(missing))
-        return
-    message = (
-        f"{host} is reachable from the network and lacks {' and '.join(missing)}; "
-        "add what is missing, or --insecure if the network itself is safe"
-    )
-    raise ConfigError(message)
+    missing = _missing(config)
+    if missing and not config.security.insecure:
+        message = (
+            f"{config.server.host} is reachable from the network and lacks "
+            f"{' and '.join(missing)}; add what is missing, "
+            "or --insecure if the network itself is safe"
+        )
+        raise ConfigError(message)
 
 
-def warn_of_readable_secrets(config: Config) -> None:
-    """Log a warning for each secret file that other users of the machine may read."""
+def warn_of_exposure(config: Config) -> None:
+    """Log what is exposed all the same: the server, or a secret that other users may read."""
+    missing = _missing(config)
+    if missing:
+        log.warning("%s is reachable and lacks %s", config.server.host, " and ".join(missing))
     for path in (config.security.key_file, config.security.tls_key):
-        if path is not None and _readable_by_others(path):
-            log.warning("%s can be read by other users; run: chmod 600 %s", path, path)
+        if path is not None and _open_to_others(path):
+            log.warning("%s is open to other users; run: chmod 600 %s", path, path)
 
 
-def _readable_by_others(path: Path) -> bool:
+def _missing(config: Config) -> list[str]:
+    if is_loopback(config.server.host):
+        return []
+    missing = []
+    if config.security.key is None:
+        missing.append("a key (--key-file FILE or PARLEY_KEY)")
+    if config.security.tls_certificate is None:
+        missing.append("TLS (--tls-cert FILE --tls-key FILE)")
+    return missing
+
+
+def _open_to_others(path: Path) -> bool:
     try:
         mode = path.stat().st_mode
     except OSError:
