@@ -52,7 +52,7 @@ class Resampler:
         if audio.dtype != np.int16 or audio.ndim != 1:
             raise AudioError(f"audio is {audio.dtype} {audio.shape}, expected int16 (samples,)")
         self._taken += len(audio)
-        ready = audio if self._stream is None else self._stream.resample_chunk(audio)
+        ready = audio if self._stream is None else self._convert(self._stream, audio)
         self._given += len(ready)
         return ready
 
@@ -62,14 +62,23 @@ class Resampler:
         self._taken = self._given = 0
         if self._stream is None:
             return np.zeros(0, np.int16)
-        rest = self._stream.resample_chunk(np.zeros(0, np.int16), last=True)
+        rest = self._convert(self._stream, np.zeros(0, np.int16), last=True)
         self._stream = self._new_stream()
         # libsoxr rounds by itself; where it came out a sample short, the last one lasts longer.
         missing = max(0, expected - len(rest))
         last = rest[-1:] if len(rest) else np.zeros(1, np.int16)
         return np.concatenate((rest, np.repeat(last, missing)))[:expected]
 
+    @staticmethod
+    def _convert(
+        stream: soxr.ResampleStream, audio: Int16Audio, *, last: bool = False
+    ) -> Int16Audio:
+        # In floats: to int16, libsoxr adds dither from a seed of its own, and silence would hiss.
+        out = stream.resample_chunk(audio.astype(np.float32), last=last)
+        rounded: Int16Audio = np.clip(np.rint(out), -32768, 32767).astype(np.int16)
+        return rounded
+
     def _new_stream(self) -> soxr.ResampleStream | None:
         if self.source == self.target:
             return None
-        return soxr.ResampleStream(self.source, self.target, 1, dtype="int16", quality="HQ")
+        return soxr.ResampleStream(self.source, self.target, 1, dtype="float32", quality="HQ")
