@@ -37,6 +37,7 @@ __all__ = [
     "SERVER_TYPES",
     "UNSET",
     "Ack",
+    "Answer",
     "AudioEnd",
     "AudioEnded",
     "AudioFrame",
@@ -77,6 +78,7 @@ __all__ = [
     "ResponseStarted",
     "ResponseText",
     "ResumeRequest",
+    "Retransmission",
     "ServerEvent",
     "ServerInfo",
     "ServerMessage",
@@ -906,8 +908,24 @@ ServerMessage: TypeAlias = (
 ClientEvent: TypeAlias = ClientMessage | AudioReceived | AudioInterrupted | AudioEnded
 """Everything that can come from a client."""
 
-ServerEvent: TypeAlias = ServerMessage | AudioFrame
-"""Everything that can come from the server."""
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A message of the server together with the ``id`` of the command that it answers."""
+
+    message: ServerMessage
+    re: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retransmission:
+    """A frame that was sent before and goes out again as it is, before any newer one."""
+
+    frame: str | bytes
+
+
+ServerEvent: TypeAlias = ServerMessage | AudioFrame | Answer | Retransmission
+"""Everything that can go out to a client."""
 
 _IRREGULAR: Final[Mapping[type, str]] = {ErrorReport: "error", WarningReport: "warning"}
 
