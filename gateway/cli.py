@@ -116,7 +116,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USER_ERROR, f"parley: {message}; see `{self.prog} --help`\n")
 
 
-_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
+# argparse gives what add_subparsers() returns no public name.
+_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001
 
 
 def _add_serve(commands: _Commands) -> None:

@@ -529,7 +529,7 @@ def _lookup(name: str, *, where: str) -> Setting:
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
     if not close:  # the right key in the wrong section
         tail = name.rpartition(".")[2]
         close = [other for other in known if other.rpartition(".")[2] == tail][:1]

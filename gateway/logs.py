@@ -84,7 +84,7 @@ def configure(
 
 
 class _MaskingFormatter(logging.Formatter):
-    """Masks at the end, in the finished line, so that tracebacks and arguments are covered."""
+    """Masks in the message, in the traceback, and in the finished line, whatever got into it."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         super().__init__()
@@ -92,18 +92,25 @@ class _MaskingFormatter(logging.Formatter):
         self._secrets = sorted(forms, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self.compose(record)
-        for secret in self._secrets:
-            line = line.replace(secret, MASK)
-        return _SECRETS.sub(rf"\g<before>{MASK}", line)
+        return self.masked(self.compose(record))
 
     def compose(self, record: logging.LogRecord) -> str:
         """Return the line with everything in it."""
         raise NotImplementedError
 
+    def masked(self, text: str) -> str:
+        """Return ``text`` without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return _SECRETS.sub(rf"\g<before>{MASK}", text)
+
+    def message(self, record: logging.LogRecord) -> str:
+        """Return the message; masked now, before a layout escapes it beyond recognition."""
+        return self.masked(record.getMessage())
+
     def traceback(self, record: logging.LogRecord) -> str:
         """Return the record's traceback, or ""."""
-        return self.formatException(record.exc_info) if record.exc_info else ""
+        return self.masked(self.formatException(record.exc_info)) if record.exc_info else ""
 
 
 class TextFormatter(_MaskingFormatter):
@@ -118,7 +125,7 @@ class TextFormatter(_MaskingFormatter):
             record.levelname,
             record.name,
             *([f"[{where}]"] if where else []),
-            _one_line(record.getMessage()),
+            _one_line(self.message(record)),
             *fields,
         ]
         traceback = self.traceback(record)
@@ -134,7 +141,7 @@ class JsonFormatter(_MaskingFormatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self.message(record),
         }
         optional = (
             ("session", SESSION.get()),
