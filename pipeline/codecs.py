@@ -1,8 +1,9 @@
 """Payloads to 16 kHz samples, and samples to payloads.
 
 A decoder serves one stream of a client, an encoder one stream of a server (or the reverse in the
-client library). Both may be used again after `flush`, as if new. Decoding one frame takes well
-under a millisecond, so both run on the event loop; neither is safe for two threads at once.
+client library). Both may be used again after `flush`, as if new; neither is safe for two threads
+at once. Decoding takes about 1 ms per second of audio, and encoding Opus 5 to 12 ms: on an event
+loop, give an encoder at most 100 ms of audio at a time. (``python -m benchmarks.codecs`` measures.)
 
 Opus decodes straight to 16 kHz whatever the stream's rate, which is only the unit of its
 positions. PCM and G.711 of other rates are resampled, which holds samples back until `flush` (see

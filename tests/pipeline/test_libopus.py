@@ -74,10 +74,12 @@ def test_with_neither_library_the_error_names_what_to_install():
 def test_a_library_that_is_no_library_is_reported(monkeypatch, tmp_path):
     broken = tmp_path / "libopus.so.0"
     broken.write_text("no library")
+    monkeypatch.setattr(libopus, "locate", lambda: (str(broken), "system"))
     for name in [name for name in sys.modules if name.partition(".")[0] == "opuslib"]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(OSError, match="libopus"):
-        libopus._import_opuslib(str(broken))
+    with pytest.raises(AudioError, match=r"libopus.so.0 cannot be used: .*; install another"):
+        load.__wrapped__()
+    assert ctypes.util.find_library.__module__ == "ctypes.util"
 
 
 def test_find_library_is_only_patched_while_opuslib_is_imported():
