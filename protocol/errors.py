@@ -30,6 +30,7 @@ __all__ = [
     "Retry",
     "TooLarge",
     "Unsupported",
+    "VersionMismatch",
     "WarningCode",
 ]
 
@@ -274,6 +275,17 @@ class Unsupported(ProtocolError):
 
     def __init__(self, message: str, path: str = "") -> None:
         super().__init__(ErrorCode.UNSUPPORTED, message, {"path": path} if path else None)
+
+
+class VersionMismatch(ProtocolError):
+    """A hello in another version of the protocol."""
+
+    def __init__(self, version: int, supported: tuple[int, ...]) -> None:
+        super().__init__(
+            ErrorCode.UNSUPPORTED,
+            f"protocol is {version}, expected {' or '.join(map(str, supported))}",
+            {"supported": list(supported)},
+        )
 
 
 class NegotiationFailed(ProtocolError):

@@ -839,6 +839,7 @@ class AudioFrame:
         start: First frame of the stream.
         end: Last frame of the stream.
         response: Which response it belongs to; local, not on the wire.
+        samples: How long the payload lasts, at the stream's rate; local, not on the wire.
     """
 
     stream: int
@@ -847,6 +848,7 @@ class AudioFrame:
     start: bool = False
     end: bool = False
     response: str = ""
+    samples: int = 0
 
 
 ClientMessage: TypeAlias = (
