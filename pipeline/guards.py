@@ -71,7 +71,7 @@ class GuardSettings:
     min_loud_seconds: float = 0.06
     no_speech_probability: float = 0.6
     log_probability: float = -1.0
-    hopeless_log_probability: float = -2.0
+    hopeless_log_probability: float = -1.5
     compression_ratio: float = 2.4
     compressible_characters: int = 32
     repeats: int = 4

@@ -77,7 +77,8 @@ class WhisperSettings:
         pad_partial_seconds: Silence that a partial's context has at least after the audio.
         pad_final_seconds: The same for a final.
         partial_beam: Beam size of partials.
-        final_beam: Beam size of finals.
+        final_beam: Beam size of finals. With more than 1 CTranslate2 prefers any text to none: for a
+            model that was trained to answer noise with an empty text, 1 is right.
         window_seconds: Longest audio of one job; at most ``full_context_seconds``.
         tokens_per_second: Together with 8 to start with the cap on new tokens.
         max_new_tokens: The cap's upper bound.
@@ -108,19 +109,21 @@ class WhisperSettings:
 
         Args:
             path: The model's directory.
-            values: Any of this class's attributes, as TOML gives them.
+            values: Any of this class's attributes, as TOML gives them; ``guards`` is a table.
             chosen: What the configuration says (device, threads ...); goes before ``values``.
 
         Raises:
             ModelError: If a key is unknown.
         """
-        known = {each.name for each in fields(cls)} - {"path", "guards"}
+        known = {each.name for each in fields(cls)} - {"path"}
         if unknown := sorted(set(values) - known):
             message = f"recognizer setting {unknown[0]!r} is unknown; known: {sorted(known)}"
             raise ModelError(message)
         merged: dict[str, Any] = {**values, **chosen}
         if "contexts" in merged:
             merged["contexts"] = _contexts(merged["contexts"])
+        if "guards" in merged:
+            merged["guards"] = _guards(merged["guards"])
         return cls(path=path, **merged)
 
 
@@ -130,6 +133,14 @@ def _contexts(value: object) -> tuple[float, ...] | Literal["full"]:
     if isinstance(value, list | tuple) and all(isinstance(each, int | float) for each in value):
         return tuple(float(each) for each in value)
     message = f'recognizer setting contexts is {value!r}, expected seconds in a list, or "full"'
+    raise ModelError(message)
+
+
+def _guards(value: object) -> GuardSettings:
+    known = {each.name for each in fields(GuardSettings)}
+    if isinstance(value, Mapping) and set(value) <= known:
+        return GuardSettings(**value)
+    message = f"recognizer setting guards is {value!r}, expected a table of some of {sorted(known)}"
     raise ModelError(message)
 
 
@@ -290,6 +301,12 @@ class _Vocabulary:
     def decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(list(tokens))
         return text
+
+    def whole(self, tokens: Sequence[int]) -> Sequence[int]:
+        """Drop the tokens at the end that spell only a part of a character."""
+        while tokens and self.decode(tokens).endswith("\ufffd"):
+            tokens = tokens[:-1]
+        return tokens
 
     def words(self, tokens: Sequence[int], language: str) -> list[tuple[str, int]]:
         """Split text tokens at words, punctuation included.
@@ -547,7 +564,9 @@ class WhisperUtterance:
 
     def _hypothesis(self, job: RecognitionJob, once: _Pass, defect: Defect) -> Hypothesis:
         decoded, seconds = once.decoded, len(job.audio) / SAMPLE_RATE
-        kept = decoded.tokens[: kept_tokens(decoded, defect, self._guards)]
+        kept = self._decoder.vocabulary.whole(
+            decoded.tokens[: kept_tokens(decoded, defect, self._guards)]
+        )
         cut = len(kept) < len(decoded.tokens) or defect is Defect.NO_END
         return Hypothesis(
             text=self._decoder.vocabulary.decode(kept).strip(),
