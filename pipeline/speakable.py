@@ -165,7 +165,7 @@ def _words(pieces: Iterator[_Piece]) -> list[SpeakableWord]:
             start = piece.start
         if piece.spoken:
             spoken += piece.spoken
-            end = piece.end
+            end = end if piece.is_break else piece.end
         if piece.is_break:
             _append(words, start, end, spoken)
             spoken = ""
@@ -297,7 +297,7 @@ class _FrontEnd:
         if self._known.symbols:
             yield from self._build_dates()
             yield from self._build_amounts()
-        yield re.compile(rf"{_NOT_INSIDE}\d+(?:\.\d+){{2,}}{_NOT_BEFORE}"), self._read_version
+        yield re.compile(rf"{_NOT_INSIDE}\d++(?:\.\d++){{2,}}+{_NOT_BEFORE}"), self._read_version
         yield re.compile(rf"(?P<sign>{_SIGN})?{self._number('n')}{_NOT_BEFORE}"), self._read_number
         if self._known.symbols:
             yield from self._build_symbols()
@@ -306,8 +306,9 @@ class _FrontEnd:
 
     def _number(self, name: str) -> str:
         group, decimal = re.escape(self._known.group), re.escape(self._known.decimal)
-        grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+(?!{group}?[0-9])"
-        return rf"{_NOT_INSIDE}(?P<{name}>(?:{grouped}|[0-9]+)(?:{decimal}[0-9]+)?)"
+        # Possessive: a long row of digits must not be tried at every length.
+        grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{3}})++(?!{group}?[0-9])"
+        return rf"{_NOT_INSIDE}(?P<{name}>(?:{grouped}|[0-9]++)(?:{decimal}[0-9]++)?+)"
 
     def _build_dates(self) -> Iterator[tuple[re.Pattern[str], _Reader]]:
         months = _any_of([*self._known.months, *map(str.title, self._known.month_abbreviations)])
@@ -374,12 +375,12 @@ class _FrontEnd:
             self._read_telephone,
         )
         yield (
-            re.compile(rf"{_NOT_INSIDE}(?:(?P<whole>\d+) ?)?(?P<part>[½⅓⅔¼¾⅛])"),
+            re.compile(rf"{_NOT_INSIDE}(?:(?P<whole>\d++) ?)?(?P<part>[½⅓⅔¼¾⅛])"),
             self._read_fraction,
         )
         yield (
             re.compile(
-                rf"{_NOT_INSIDE}(?:(?P<whole>\d+) )?(?P<part>\d\d?/\d\d?\d?){_NOT_BEFORE}(?!/)"
+                rf"{_NOT_INSIDE}(?:(?P<whole>\d++) )?(?P<part>\d\d?/\d\d?\d?){_NOT_BEFORE}(?!/)"
             ),
             self._read_fraction,
         )
@@ -401,7 +402,7 @@ class _FrontEnd:
         if any(key.startswith("letter_") for key in self._known.symbols):
             yield re.compile(r"(?<!\w)(?P<letters>[A-Z]{2,5})s(?!\w)"), self._read_letters
         yield (
-            re.compile(r"(?<![\w.])[^\W\d_][\w\-]+(?:\.[a-z][a-z0-9_\-]*)+(?!\w)"),
+            re.compile(r"(?<![\w.])[^\W\d_][\w\-]++(?:\.[a-z][a-z0-9_\-]*+)++(?!\w)"),
             self._read_file,
         )
         for pattern, key in _SYMBOLS:
@@ -551,7 +552,7 @@ class _FrontEnd:
         unit = currency.one if whole == "1" else currency.many
         if int(part) == 0:
             return f"{self._cardinal(whole)} {unit}"
-        if int(whole) == 0:
+        if not whole.strip("0"):
             return f"{hundredths} {small}"
         return self._known.templates["money"].format(
             whole=self._cardinal(whole), unit=unit, part=hundredths, small=small
@@ -608,7 +609,8 @@ class _FrontEnd:
 
     def _read_ordinal(self, match: re.Match[str]) -> str | None:
         digits = self._ungrouped(match["a"])
-        return self._words_for(int(digits), "ordinal") if digits.isdigit() else None
+        is_whole = digits.isdigit() and len(digits) <= _MOST_DIGITS
+        return self._words_for(int(digits), "ordinal") if is_whole else None
 
     def _read_entry(self, match: re.Match[str]) -> str:
         return f"{self._cardinal(match['n'])}, "
@@ -638,7 +640,7 @@ class _FrontEnd:
 
     def _cardinal(self, number: str) -> str:
         whole, _, fraction = self._ungrouped(number).partition(".")
-        if len(whole) > 15 or (len(whole) > 1 and whole.startswith("0")):
+        if len(whole) > _MOST_DIGITS or (len(whole) > 1 and whole.startswith("0")):
             spoken = self._digits(whole)
         else:
             spoken = self._words_for(int(whole), "cardinal")
@@ -660,7 +662,7 @@ def _read_by_num2words(number: float, language: str, form: str = "cardinal") -> 
     """Return a number in words, "" if num2words cannot do that in this language."""
     try:
         spoken = num2words(number, lang=language, to=form)
-    except (NotImplementedError, OverflowError, TypeError, ValueError, IndexError, KeyError):
+    except (NotImplementedError, ArithmeticError, TypeError, ValueError, LookupError):
         return ""
     return str(spoken).replace(", ", " ").replace(",", " ")  # commas would be pauses
 
@@ -669,6 +671,8 @@ def _read_by_num2words(number: float, language: str, form: str = "cardinal") -> 
 _NOT_INSIDE: Final = r"(?<![\w])(?<![\w][.,:/\-])"
 _NOT_BEFORE: Final = r"(?![A-Za-z\u00c0-\u024f0-9_]|[.,:/][0-9])"
 _SIGN: Final = r"(?<![\w.)\]])[-−](?=\S)"
+
+_MOST_DIGITS: Final = 15  # longer ones are read digit by digit
 
 _SYMBOLS: Final[tuple[tuple[str, str], ...]] = (
     (r"[≈~](?=\s?\d)", "about"),
