@@ -32,6 +32,9 @@ ENVIRONMENT: Final = {
 }
 """Defaults for the libraries of the engines; what the user has set stays."""
 
+_FIXABLE: Final = (OperatorError, ModelError, EngineUnavailable, AudioError)
+"""What the user can fix; from inside a task group it comes wrapped into an exception group."""
+
 USER_ERROR: Final = 2
 INTERRUPTED: Final = 130
 
@@ -70,8 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = build_parser(arguments).parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = parsed.run
         return run(parsed)
-    except (OperatorError, ModelError, EngineUnavailable, AudioError) as error:
-        print(f"parley: {_one_line(error)}", file=sys.stderr)
+    except (*_FIXABLE, ExceptionGroup) as error:
+        messages = _fixable_messages(error)
+        if not messages:
+            raise
+        print(f"parley: {'; '.join(messages)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -218,5 +224,12 @@ def _config(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _fixable_messages(error: Exception) -> list[str]:
+    """Return what the user can fix, one line each; nothing if a part of it is a bug of ours."""
+    if not isinstance(error, ExceptionGroup):
+        return [" ".join(str(error).split())]
+    fixable, rest = error.split(_FIXABLE)
+    if fixable is None or rest is not None:
+        return []
+    found = (message for inner in fixable.exceptions for message in _fixable_messages(inner))
+    return list(dict.fromkeys(found))

@@ -121,7 +121,7 @@ class Listener:
             )
         except OSError as error:
             raise _listen_error(error, server.host, server.port) from error
-        log.info("listening on %s", self.url)
+        log.debug("bound %s", self.url)
         return self
 
     @property
@@ -169,9 +169,11 @@ class Listener:
         if not await _finished(server, 1.0):
             for task in list(server.handler_tasks):
                 task.cancel("the server is closing")
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(1.0):
                 await server.wait_closed()
+        except TimeoutError:
+            log.warning("%d connections did not end; leaving them", len(server.handler_tasks))
 
     def _ssl_context(self) -> ssl.SSLContext | None:
         security = self._config.security

@@ -10,6 +10,7 @@ import pytest
 from gateway import cli
 from gateway.errors import ListenError
 from gateway.version import VERSION
+from pipeline.errors import ModelError
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,12 +53,31 @@ def test_what_the_user_can_fix_is_one_line_and_exit_code_2(arguments, parts, cap
 
 
 def test_an_error_of_a_command_is_one_line_too(monkeypatch, capsys):
-    def busy(parsed):
-        raise ListenError("port 1 is in use;\nstop it")
-
-    monkeypatch.setattr(cli, "_config", busy)
+    monkeypatch.setattr(cli, "_config", raises(ListenError("port 1 is in use;\nstop it")))
     assert cli.main(["config"]) == 2
     assert capsys.readouterr().err == "parley: port 1 is in use; stop it\n"
+
+
+def raises(error):
+    def run(parsed):
+        raise error
+
+    return run
+
+
+def test_errors_out_of_a_task_group_are_told_once_in_one_line(monkeypatch, capsys):
+    errors = [ListenError("port 1 is in use"), ExceptionGroup("inner", [ModelError("no voice")])]
+    group = ExceptionGroup("outer", [*errors, ListenError("port 1 is in use")])
+    monkeypatch.setattr(cli, "_config", raises(group))
+    assert cli.main(["config"]) == 2
+    assert capsys.readouterr().err == "parley: port 1 is in use; no voice\n"
+
+
+def test_a_bug_of_ours_is_not_dressed_up(monkeypatch):
+    bug = ExceptionGroup("outer", [ListenError("port 1 is in use"), ValueError("bug")])
+    monkeypatch.setattr(cli, "_config", raises(bug))
+    with pytest.raises(ExceptionGroup):
+        cli.main(["config"])
 
 
 def test_config_prints_what_is_in_effect_without_the_key(monkeypatch, capsys):

@@ -458,9 +458,10 @@ async def close_with_a_client_that_does_not_read():
     async with asyncio.timeout(ENOUGH_S):
         await stuck.wait()
         await house.listener.close(within=0.1)
+    assert house.listener.connections == 0
+    assert asyncio.all_tasks() == {asyncio.current_task()}
     for sock in socks:
         sock.close()
-    assert house.listener.connections == 0
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
