@@ -24,14 +24,19 @@ from protocol.events import (
     CLIENT_TYPES,
     SERVER_TYPES,
     Ack,
+    Answer,
     Bye,
+    ClientEvent,
     ClientMessage,
+    ErrorReport,
     Gap,
     Goaway,
     Hello,
     Nack,
     Ping,
     Pong,
+    Retransmission,
+    ServerEvent,
     ServerMessage,
     Welcome,
     wire_type,
@@ -42,6 +47,7 @@ __all__ = [
     "Envelope",
     "encode",
     "is_numbered",
+    "is_sequenced",
     "parse_object",
     "peek",
     "read_client_message",
@@ -59,11 +65,21 @@ _Reader: TypeAlias = Callable[[Any, str], Any]
 _UNNUMBERED: Final = (Hello, Welcome, Ping, Pong, Ack, Nack, Gap, Goaway, Bye)
 
 
-def is_numbered(message: type[ClientMessage | ServerMessage]) -> bool:
-    """Whether messages of a class take part in the sequence.
+def is_sequenced(event: ClientEvent | ServerEvent) -> bool:
+    """Whether an event takes a sequence number, and so must keep its place in line."""
+    match event:
+        case Answer(message, _):
+            return is_sequenced(message)
+        case ErrorReport(fatal=fatal):
+            return not fatal
+        case Retransmission():
+            return False
+        case _:
+            return not isinstance(event, _UNNUMBERED)
 
-    An `ErrorReport` does only if it is not fatal; that is for the sender to know.
-    """
+
+def is_numbered(message: type[ClientMessage | ServerMessage]) -> bool:
+    """Whether messages of a class take part in the sequence (a fatal error does not)."""
     return message not in _UNNUMBERED
 
 
@@ -294,7 +310,8 @@ def _compile(annotation: Any) -> _Reader:  # noqa: ANN401
         return _PLAIN[origin]
     if origin is Annotated:
         inner, *constraints = get_args(annotation)
-        return _constrained(_compile(inner), constraints)
+        noun = "a whole number" if inner is int else "a number"
+        return _constrained(_compile(inner), constraints, noun)
     if origin is Literal:
         return _choice(get_args(annotation), lambda name: name)
     if origin in (Union, UnionType):
@@ -356,8 +373,8 @@ def _tuple(members: tuple[Any, ...]) -> _Reader:
     return read_each
 
 
-def _constrained(reader: _Reader, constraints: Iterable[object]) -> _Reader:
-    checks = [_check(constraint) for constraint in constraints]
+def _constrained(reader: _Reader, constraints: Iterable[object], noun: str) -> _Reader:
+    checks = [_check(constraint, noun) for constraint in constraints]
 
     def read(value: Any, path: str) -> Any:  # noqa: ANN401
         result = reader(value, path)
@@ -369,12 +386,12 @@ def _constrained(reader: _Reader, constraints: Iterable[object]) -> _Reader:
     return read
 
 
-def _check(constraint: object) -> tuple[Callable[[Any], bool], str]:
+def _check(constraint: object, noun: str) -> tuple[Callable[[Any], bool], str]:
     match constraint:
         case Range(minimum, maximum):
             low = float("-inf") if minimum is None else minimum
             high = float("inf") if maximum is None else maximum
-            return (lambda number: low <= number <= high), _bounds("a number", minimum, maximum)
+            return (lambda number: low <= number <= high), _bounds(noun, minimum, maximum)
         case Length(minimum, maximum):
             longest = float("inf") if maximum is None else maximum
             return (

@@ -23,6 +23,7 @@ from protocol.codec import (
     Body,
     encode,
     is_numbered,
+    is_sequenced,
     parse_object,
     peek,
     read_client_message,
@@ -91,7 +92,6 @@ __all__ = [
     "ServerProtocol",
     "Timers",
     "has_natural_reply",
-    "sequenced",
 ]
 
 MAX_FRAME_BYTES: Final = 65_536
@@ -179,21 +179,6 @@ class _Draft:
 
     def done(self) -> Outcome:
         return Outcome(tuple(self.commands), tuple(self.replies), self.close)
-
-
-def sequenced(event: ServerEvent) -> bool:
-    """Whether an event takes a sequence number, and so must keep its place in line."""
-    match event:
-        case AudioFrame():
-            return True
-        case Retransmission():
-            return False
-        case Answer(message, _):
-            return sequenced(message)
-        case ErrorReport(fatal=fatal):
-            return not fatal
-        case _:
-            return is_numbered(type(event))
 
 
 def has_natural_reply(event: ClientEvent) -> bool:
@@ -683,12 +668,16 @@ class ServerProtocol:
         self.agreement = agreement
         self._streams = UplinkStreams(agreement.audio_in, self._limits.max_streams)
         self._welcomed_at = self._active_at = self._heard_at = self._ping_at = now
+        draft = _Draft()
+        if self._hello.session is not None and _asks_for_tools(self._hello.session):
+            self._reject(Unsupported("tools are not implemented", "session.tools"), draft)
+        self._release_held(agreement, draft)
         welcome = Welcome(
             protocol=self._hello.protocol,
             session=session,
             token=token,
             resume="new" if self._hello.resume is None else "expired",
-            recv=0,
+            recv=self._receiver.recv,
             send_from=1,
             audio=WelcomeAudio(agreement.audio_in, agreement.audio_out),
             features=agreement.features,
@@ -698,10 +687,6 @@ class ServerProtocol:
             heartbeat_ms=self._timers.heartbeat_ms,
             server=self._server,
         )
-        draft = _Draft()
-        if self._hello.session is not None and _asks_for_tools(self._hello.session):
-            self._reject(Unsupported("tools are not implemented", "session.tools"), draft)
-        self._release_held(agreement, draft)
         return welcome, draft.done()
 
     def _release_held(self, agreement: Agreement, draft: _Draft) -> None:
@@ -785,7 +770,7 @@ class ServerProtocol:
     def _seal_text(self, message: ServerMessage, now: float, re: str | None) -> str:
         if re is not None:
             self._commands.answered(re, message)
-        seq = self._next_number() if sequenced(message) else None
+        seq = self._next_number() if is_sequenced(message) else None
         text = encode(
             message,
             seq=seq,
