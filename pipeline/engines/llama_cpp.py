@@ -31,7 +31,7 @@ import numpy as np
 
 from pipeline.engines import Generated, Message, Prompt, StopSignal, Usage
 from pipeline.engines.chat_template import CHATML, ChatTemplate, merge_roles, split_turns
-from pipeline.engines.reply_text import ReplyText, split_thought
+from pipeline.engines.reply_text import ReplyText, goes_round, split_thought
 from pipeline.engines.token_history import TokenHistory, align
 from pipeline.errors import EngineFailed, EngineUnavailable
 
@@ -170,7 +170,7 @@ class LlamaModel:
         return content
 
     def seat(self, session: LlamaSession) -> int:
-        """Return the session's sequence, as the most recently used; take one if it has none."""
+        """Return the session's sequence, now the most recently used; take one if it has none."""
         if session in self._seated:
             self._seated.remove(session)
         elif not self._free and not self.evict(session):
@@ -242,8 +242,7 @@ class LlamaSession:
     def _reply(self, prompt: Prompt, stop: StopSignal) -> Iterator[Generated]:
         history, words = self.history, self._model.vocabulary
         limit = self._take(prompt)
-        history.decoded = min(history.decoded, len(history.ids) - 1)  # its logits are needed
-        size, cached = len(history.ids), history.decoded
+        size, cached = len(history.ids), self._rewind()
         text = ReplyText(self._model.stop)
         finish: Literal["stop", "length", "stopped"] = "length"
         with self._model.context.sampler(prompt, self._model.settings) as sampler:
@@ -260,7 +259,7 @@ class LlamaSession:
                     yield Generated(said)
                     break
                 yield Generated(said)
-                if len(history.ids) - size >= limit:
+                if goes_round(history.ids[size:]) or len(history.ids) - size >= limit:
                     break
             else:
                 finish = "stopped"
@@ -329,12 +328,19 @@ class LlamaSession:
 
     # -- the cache -------------------------------------------------------------------------------
 
+    def _rewind(self) -> int:
+        """Take a sequence and cut it to what still holds. Returns how many tokens that are."""
+        history = self.history
+        sequence = self._model.seat(self)
+        history.decoded = min(history.decoded, len(history.ids) - 1)  # the last one's logits
+        if not self._model.context.keep(sequence, history.decoded):
+            history.decoded = 0
+        return history.decoded
+
     def _read(self, stop: StopSignal) -> bool:
         """Decode what is not decoded yet. Returns False if ``stop`` ended it."""
         context, history = self._model.context, self.history
         sequence = self._model.seat(self)
-        if not context.keep(sequence, history.decoded):
-            history.decoded = 0
         while history.decoded < len(history.ids):
             if stop.is_set():
                 return False
@@ -344,8 +350,11 @@ class LlamaSession:
                 history.decoded += len(chunk)
                 continue
             # Steps that were finished stay in the cache: forget them.
-            if not context.keep(sequence, history.decoded):
-                history.decoded = 0
+            known = history.decoded if outcome is not _Outcome.FAILED else 0
+            history.decoded = known if context.keep(sequence, known) else 0
+            if outcome is _Outcome.FAILED:
+                message = f"llama.cpp failed to decode {len(chunk)} tokens{_complaint()}"
+                raise EngineFailed(message)
             if outcome is _Outcome.NO_ROOM and not self._model.evict(self):
                 message = (
                     f"the cache of {context.cache_tokens} tokens is full of conversations that "
@@ -364,6 +373,7 @@ class _Outcome(Enum):
     DONE = 0
     NO_ROOM = 1
     ABORTED = 2
+    FAILED = -1
 
 
 @runtime_checkable
@@ -526,21 +536,13 @@ class _Context:
     def decode(
         self, sequence: int, tokens: Sequence[int], position: int, stop: StopSignal
     ) -> _Outcome:
-        """Read ``tokens`` into ``sequence`` from ``position`` on.
-
-        Raises:
-            EngineFailed: If the native call reports an error; the sequence is empty then.
-        """
+        """Read ``tokens`` into ``sequence`` from ``position`` on; all or, unless DONE, some."""
         self.check_thread()
         aborting = stop.calling(self._raise_flag) if isinstance(stop, _Calling) else None
         with aborting or contextlib.nullcontext():
             code = self._submit(sequence, tokens, position)
         self._flag[0] = b"\0"
-        if code < 0:
-            self.keep(sequence, 0)
-            message = f"llama.cpp failed to decode {len(tokens)} tokens ({code}){_complaint()}"
-            raise EngineFailed(message)
-        return _Outcome(code)
+        return _Outcome(max(code, -1))
 
     def _submit(self, sequence: int, tokens: Sequence[int], position: int) -> int:
         count = len(tokens)

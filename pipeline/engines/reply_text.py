@@ -7,12 +7,30 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["ReplyText", "split_thought"]
+__all__ = ["ReplyText", "goes_round", "split_thought"]
 
 _OPEN: Final = "<think>"
 _CLOSE: Final = "</think>"
+_LONGEST_ROUND: Final = 32
+_FEWEST_ROUNDS: Final = 4
+_FEWEST_REPEATED: Final = 24
 _UNCLOSED: Final = re.compile(r"<think>\s*\Z")
 _EMPTY_THOUGHT: Final = re.compile(r"<think>\s*</think>\s*\Z")
+
+
+def goes_round(tokens: Sequence[int]) -> bool:
+    """Return whether a reply has begun to repeat itself for ever, as small models do.
+
+    That is: its last 24 tokens or more are one piece of at most 32 tokens, at least four times.
+    """
+    for size in range(1, _LONGEST_ROUND + 1):
+        repeated = max(size * _FEWEST_ROUNDS, _FEWEST_REPEATED)
+        if len(tokens) < repeated:
+            break
+        tail = tokens[-repeated:]
+        if all(tail[at] == tail[at - size] for at in range(size, repeated)):
+            return True
+    return False
 
 
 def split_thought(prompt: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Writes llama models with random weights: real files of any size that say nothing sensible.
+"""Writes language models with random weights: real files of any size that say nothing sensible.
 
 Their vocabulary is byte-level: one token per byte, one merge (llama.cpp insists on one), and the
 marks of ChatML. They generate printable ASCII and the mark that ends a turn.
@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import gguf
 import numpy as np
+import numpy.typing as npt
+
+Tensor: TypeAlias = npt.NDArray[Any]
 
 TEMPLATE = (
     "{% for message in messages %}"
@@ -46,38 +50,79 @@ SLOW = Geometry(width=256, hidden=768, layers=6, heads=4, context=1 << 17)
 def write(
     path: Path, geometry: Geometry = TINY, *, template: str | None = TEMPLATE, seed: int = 1
 ) -> Path:
-    """Write a model to ``path`` and return it. One random block serves all layers."""
+    """Write a llama model to ``path`` and return it. One random block serves all layers."""
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "llama")
-    _write_vocabulary(writer, template)
     _write_geometry(writer, geometry)
-
-    def matrix(rows: int, columns: int) -> np.ndarray:
-        scale = columns**-0.5
-        return (random.standard_normal((rows, columns), np.float32) * scale).astype(np.float16)
-
     width, hidden = geometry.width, geometry.hidden
-    ones = np.ones(width, np.float32)
-    block = {
-        "attn_norm": ones,
-        "attn_q": matrix(width, width),
-        "attn_k": matrix(width, width),
-        "attn_v": matrix(width, width),
-        "attn_output": matrix(width, width),
-        "ffn_norm": ones,
-        "ffn_gate": matrix(hidden, width),
-        "ffn_up": matrix(hidden, width),
-        "ffn_down": matrix(width, hidden),
+    block: dict[str, Tensor] = {
+        "attn_norm.weight": np.ones(width, np.float32),
+        "attn_q.weight": _matrix(random, width, width),
+        "attn_k.weight": _matrix(random, width, width),
+        "attn_v.weight": _matrix(random, width, width),
+        "attn_output.weight": _matrix(random, width, width),
+        "ffn_norm.weight": np.ones(width, np.float32),
+        "ffn_gate.weight": _matrix(random, hidden, width),
+        "ffn_up.weight": _matrix(random, hidden, width),
+        "ffn_down.weight": _matrix(random, width, hidden),
     }
-    writer.add_tensor("token_embd.weight", matrix(VOCABULARY, width))
-    writer.add_tensor("output_norm.weight", ones)
+    return _finish(path, writer, geometry, block, template, random)
+
+
+def write_recurrent(path: Path, geometry: Geometry = TINY, *, seed: int = 1) -> Path:
+    """Write a Mamba model, which has a state instead of a cache and cannot go back in it."""
+    random = np.random.default_rng(seed)
+    width, inner, state, rank, kernel = geometry.width, 2 * geometry.width, 16, 4, 4
+    writer = gguf.GGUFWriter(path, "mamba")
+    writer.add_context_length(geometry.context)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(0)
+    writer.add_head_count(0)
+    writer.add_block_count(geometry.layers)
+    writer.add_ssm_conv_kernel(kernel)
+    writer.add_ssm_inner_size(inner)
+    writer.add_ssm_state_size(state)
+    writer.add_ssm_time_step_rank(rank)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    block: dict[str, Tensor] = {
+        "attn_norm.weight": np.ones(width, np.float32),
+        "ssm_in.weight": _matrix(random, 2 * inner, width),
+        "ssm_conv1d.weight": _matrix(random, inner, kernel).astype(np.float32),
+        "ssm_conv1d.bias": np.zeros(inner, np.float32),
+        "ssm_x.weight": _matrix(random, rank + 2 * state, inner),
+        "ssm_dt.weight": _matrix(random, inner, rank),
+        "ssm_dt.bias": np.zeros(inner, np.float32),
+        "ssm_a": -np.tile(np.arange(1, state + 1, dtype=np.float32), (inner, 1)),
+        "ssm_d": np.ones(inner, np.float32),
+        "ssm_out.weight": _matrix(random, width, inner),
+    }
+    return _finish(path, writer, geometry, block, TEMPLATE, random)
+
+
+def _matrix(random: np.random.Generator, rows: int, columns: int) -> Tensor:
+    values: Tensor = random.standard_normal((rows, columns), np.float32) * columns**-0.5
+    return values.astype(np.float16)
+
+
+def _finish(
+    path: Path,
+    writer: gguf.GGUFWriter,
+    geometry: Geometry,
+    block: dict[str, Tensor],
+    template: str | None,
+    random: np.random.Generator,
+) -> Path:
+    _write_vocabulary(writer, template)
+    writer.add_tensor("token_embd.weight", _matrix(random, VOCABULARY, geometry.width))
+    writer.add_tensor("output_norm.weight", np.ones(geometry.width, np.float32))
     # Not tied: tied random embeddings repeat the last token for ever.
-    output = matrix(VOCABULARY, width)
+    output = _matrix(random, VOCABULARY, geometry.width)
     output[[*range(0x20), *range(0x7F, 258)]] = 0.0
     writer.add_tensor("output.weight", output)
     for layer in range(geometry.layers):
         for name, tensor in block.items():
-            writer.add_tensor(f"blk.{layer}.{name}.weight", tensor)
+            writer.add_tensor(f"blk.{layer}.{name}", tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

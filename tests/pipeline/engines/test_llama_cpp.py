@@ -132,6 +132,13 @@ def test_a_generator_that_is_closed_leaves_its_session_usable(starter):
     assert "Paris" in reply(session, NOVA, user("What is the capital of France?"))[0]
 
 
+def test_a_reply_that_goes_round_in_circles_is_cut(starter):
+    words = "red green blue yellow apple banana orange kitchen garden window table chair"
+    _, last = reply(starter.open(), NOVA, user(f"Repeat {words}."), max_tokens=200)
+    assert last.finish == "length"
+    assert last.usage.generated < 100
+
+
 ORACLE = """
 import json, sys
 from llama_cpp import Llama
@@ -285,6 +292,24 @@ def test_reading_a_prompt_ahead_says_nothing_and_is_cached(tiny):
     assert (text, ahead.usage.generated, ahead.finish) == ("", 0, "length")
     _, last = reply(session, user("What is the time?"))
     assert last.usage.cached >= len("What is")
+
+
+def test_a_model_that_cannot_go_back_reads_a_changed_prompt_anew(tmp_path):
+    path = random_gguf.write_recurrent(tmp_path / "recurrent.gguf")
+    settings = LlamaSettings(path, context_tokens=512, sessions=2, cache_tokens=512)
+    model, fresh = load(settings), load(settings)
+    session, asked = model.open(), user("What is the time, please?")
+    text, first = reply(session, asked, max_tokens=20)
+    talk = [asked, assistant(text[:5]), user("Go on.")]
+    went_on, second = reply(session, *talk)
+    assert (first.usage.cached, second.usage.cached) == (0, 0)
+    assert went_on == reply(fresh.open(), *talk)[0]
+    # What only grows is not read again.
+    _, third = reply(session, *talk, assistant(went_on), user("And now?"))
+    assert third.usage.cached >= second.usage.prompt
+    assert third.usage.generated
+    model.close()
+    fresh.close()
 
 
 def test_a_changed_word_costs_only_its_message(tiny):

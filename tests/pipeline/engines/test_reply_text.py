@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engines.reply_text import ReplyText, split_thought
+from pipeline.engines.reply_text import ReplyText, goes_round, split_thought
 
 
 def read(pieces, stop=()):
@@ -92,3 +92,17 @@ def test_white_space_is_skipped_until_something_is_said_but_kept_in_thoughts():
 )
 def test_an_empty_thought_is_split_from_the_prompt_and_an_open_one_closed(prompt, body, thought):
     assert split_thought(prompt) == (body, thought)
+
+
+def test_a_reply_that_repeats_itself_for_ever_is_noticed():
+    assert goes_round([1, 2, 3] + [7, 8, 9, 10] * 6)
+    assert goes_round([5] * 24)
+    assert goes_round(list(range(32)) * 4)
+
+
+def test_what_is_said_a_few_times_is_no_loop():
+    assert not goes_round([5] * 23)
+    assert not goes_round([1, 2, 3, 4, 5, 6, 7, 8] * 3)
+    assert not goes_round(list(range(200)))
+    assert not goes_round([7, 8, 9, 10] * 6 + [1])
+    assert not goes_round([])
