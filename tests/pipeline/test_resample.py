@@ -65,6 +65,20 @@ def test_the_whole_telephone_band_is_doubled_cleanly(hertz):
     assert 10 * np.log10((ideal**2).mean() / ((out - ideal) ** 2).mean()) > 65
 
 
+@pytest.mark.parametrize("value", [-1000, -3, 1, 2, 999])
+def test_quiet_audio_is_rounded_not_cut_off(value):
+    # One part in a million below a whole number would become the next one towards zero.
+    out = through(Resampler(24_000, 16_000), np.full(24_000, value, np.int16), 480)
+    assert set(out[1000:-1000].tolist()) == {value}
+
+
+def test_a_ten_minute_stream_has_its_exact_length():
+    resampler = Resampler(22_050, 16_000)
+    chunk = np.ones(220_507, np.int16)
+    length = sum(len(resampler.process(chunk)) for _ in range(60))
+    assert length + len(resampler.flush()) == resampled_length(60 * 220_507, 22_050, 16_000)
+
+
 def test_what_the_target_cannot_hold_is_filtered_out():
     tone = (np.sin(2 * np.pi * 11_000 * np.arange(48_000) / 48_000) * 12_000).astype(np.int16)
     out = through(Resampler(48_000, 16_000), tone, 960).astype(float)
