@@ -221,7 +221,7 @@ def _open(settings: PiperSettings, runtime: ModuleType) -> tuple[_Session, bool]
             message = f"{path} keeps its weights in another file; export the voice as a single file"
             raise EngineUnavailable(message)
         frames = outputs_of(model, "Ceil")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         message = f"{path} is no ONNX model ({error}); download the voice again"
         raise EngineUnavailable(message) from error
     if len(frames) == 1:
