@@ -2,8 +2,8 @@
 
 Samples arrive in any portions. They are regrouped to the judge's block, and every block is scored
 exactly once, in order. In front of an expensive judge stands a cheap gate: while it hears nothing,
-blocks get probability 0 without the judge being asked. When it opens, the judge first listens to
-the last moments again, so that its memory is warm at the onset.
+blocks get probability 0 without the judge being asked. When it opens, the judge starts afresh
+with the moments before, so that its memory is warm at the onset.
 
 Nothing here waits, reads a clock or knows an engine's package.
 """
@@ -19,12 +19,27 @@ import numpy as np
 
 from pipeline.engines import SAMPLE_RATE, Int16Audio, VoiceActivityDetector
 
-__all__ = ["Block", "DetectorSource", "GateCounts", "SpeechDetector", "Vad", "speech_detector"]
+__all__ = [
+    "GATE_AGGRESSIVENESS",
+    "LINGER_MS",
+    "LOOK_BACK_MS",
+    "Block",
+    "DetectorSource",
+    "GateCounts",
+    "SpeechDetector",
+    "Vad",
+    "speech_detector",
+]
 
-LOOK_BACK_MS = 480
-"""How much the judge hears again when the gate opens."""
+LOOK_BACK_MS = 320
+"""How much the judge hears again when the gate opens: ten Silero blocks, 0.6 ms of work. Starting
+afresh with them found every block that an ungated Silero finds on 60 utterances in five conditions;
+carrying the old memory on lost 3 to 16 of 3600 (``python -m benchmarks.voice_activity``)."""
 LINGER_MS = 1000
-"""How long gate and judge must both have been quiet before the gate closes."""
+"""How long gate and judge must both have been quiet before the gate closes. 500 ms lost up to 7
+blocks of 3600, for a tenth more silence spared."""
+GATE_AGGRESSIVENESS = 1
+"""Of the gate, on webrtcvad's scale: eager. 2 spares hardly more and opens later in noise."""
 JUDGE_QUIET_BELOW = 0.15
 """The judge is quiet below this probability."""
 
@@ -198,6 +213,8 @@ class SpeechDetector:
         self._is_open = True
         self._openings += 1
         self._quiet_since = position
+        # Its memory ends where the gate closed; to go on from there would join two rooms.
+        self._judge.reset()
         for samples in self._unheard:
             self._ask(samples)
         self._unheard.clear()
