@@ -245,7 +245,8 @@ class Listener:
         if not verdict.accepted:
             retry_after = ("Retry-After", str(verdict.retry_after_s))
             return self._refuse(verdict.reason, 503, f"Not now: {verdict.reason}.", retry_after)
-        self._verdicts[connection] = authorized
+        if connection in self._sockets:  # else it has hung up already, and nobody would tidy up
+            self._verdicts[connection] = authorized
         return None
 
     def _process_response(

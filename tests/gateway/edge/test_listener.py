@@ -6,6 +6,7 @@ import errno
 import json
 import socket
 import ssl
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -273,6 +274,34 @@ async def test_no_more_sockets_than_sessions_are_open_whatever_admission_says():
         assert (await house.ask(headers=UPGRADE))[0] == 101
 
 
+def on(loop, scenario):
+    """Run a scenario on asyncio's own loop or on uvloop, which orders callbacks differently."""
+    factory = pytest.importorskip("uvloop").new_event_loop if loop == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(scenario)
+
+
+async def hang_up_during_the_handshake(*, reset):
+    lines = ["GET /v1/native HTTP/1.1", "Host: x", *(f"{k}: {v}" for k, v in UPGRADE.items())]
+    async with House(max_sessions=1) as house:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", house.listener.port)) as sock:
+                sock.sendall("\r\n".join([*lines, "", ""]).encode())
+                if reset:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await asyncio.sleep(0)
+        await until(lambda: house.listener.connections == 0)
+        async with house.connect() as client:
+            await client.send("room for one")
+            assert await client.recv() == "room for one"
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("reset", [False, True])
+def test_whoever_hangs_up_during_the_handshake_leaves_no_place_taken(loop, reset):
+    on(loop, hang_up_during_the_handshake(reset=reset))
+
+
 async def test_whoever_says_nothing_is_cut_after_the_handshake_timeout():
     async with House(handshake_timeout_s=0.1) as house:
         for opening in (b"", b"GET /v1/native HTTP/1.1\r\nHost:"):
@@ -466,9 +495,7 @@ async def close_with_a_client_that_does_not_read():
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_client_that_does_not_read_cannot_hang_the_close(loop):
-    factory = pytest.importorskip("uvloop").new_event_loop if loop == "uvloop" else None
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(close_with_a_client_that_does_not_read())
+    on(loop, close_with_a_client_that_does_not_read())
 
 
 async def test_half_a_handshake_and_a_deaf_handler_cannot_hang_the_close():
