@@ -6,19 +6,26 @@ PipelineError
 │  ├─ EngineTimeout         it gave no result within its deadline
 │  └─ EngineFailed          a job raised; the engine lives on
 ├─ ModelError               models.toml or a file that it names is wrong
-└─ AudioError               a payload that cannot be decoded, a format that cannot be encoded
+├─ AudioError               a payload that cannot be decoded, a format that cannot be encoded
+└─ CommandError             a command that does not fit the dialogue's state
+   ├─ UnknownItem, ReplyActive, NoActiveReply, NoOpenTurn
 """
 
 from __future__ import annotations
 
 __all__ = [
     "AudioError",
+    "CommandError",
     "EngineError",
     "EngineFailed",
     "EngineTimeout",
     "EngineUnavailable",
     "ModelError",
+    "NoActiveReply",
+    "NoOpenTurn",
     "PipelineError",
+    "ReplyActive",
+    "UnknownItem",
 ]
 
 
@@ -48,3 +55,23 @@ class ModelError(PipelineError):
 
 class AudioError(PipelineError):
     """A payload cannot be decoded, or a format cannot be produced."""
+
+
+class CommandError(PipelineError):
+    """A command that does not fit the dialogue's state; the dialogue goes on unchanged."""
+
+
+class UnknownItem(CommandError):
+    """The history has no such item."""
+
+
+class ReplyActive(CommandError):
+    """A reply is being given already."""
+
+
+class NoActiveReply(CommandError):
+    """There is no reply to cancel."""
+
+
+class NoOpenTurn(CommandError):
+    """A push-to-talk turn was committed or cancelled, but none had been started."""

@@ -1,0 +1,205 @@
+"""One socket: a handshake, one reader, one writer, one timer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from gateway.control.metrics import Metrics
+from gateway.logs import log_context
+from gateway.sessions.outbox import Closing, Outbox
+from gateway.sessions.session import Session
+from protocol.errors import CloseCode, ErrorCode
+from protocol.events import Goaway, Hello
+from protocol.server import Command, Outcome, ServerProtocol
+
+__all__ = ["Connection", "Refusal"]
+
+log = logging.getLogger(__name__)
+
+IDLE_STEP_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a hello is not welcome."""
+
+    code: ErrorCode
+    message: str
+
+
+class Connection:
+    """Serves one accepted socket from hello to close.
+
+    Args:
+        websocket: The socket.
+        protocol: Its protocol endpoint, new.
+        welcome: Judges a hello: returns a session, welcomed and started, or a refusal.
+        metrics: Counts.
+        clock: Monotonic seconds.
+        send_deadline: Seconds that a send may take; then the socket is cut.
+    """
+
+    def __init__(
+        self,
+        websocket: ServerConnection,
+        protocol: ServerProtocol,
+        *,
+        welcome: Callable[[Hello, Outbox], Session | Refusal],
+        metrics: Metrics,
+        clock: Callable[[], float],
+        send_deadline: float,
+    ) -> None:
+        self._websocket = websocket
+        self._protocol = protocol
+        self._welcome = welcome
+        self._metrics = metrics
+        self._clock = clock
+        self._send_deadline = send_deadline
+        self._outbox = Outbox()
+        self._rearm = asyncio.Event()
+        self._session: Session | None = None
+
+    async def run(self) -> None:
+        """Serve the socket until it is closed by either side. Does not raise for a peer's faults.
+
+        Returns when the socket is of no more use; the session may live on to end its turn.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                writer = tasks.create_task(self._write(), name="writer")
+                timer = tasks.create_task(self._watch_deadlines(), name="timer")
+                reader = tasks.create_task(self._read(), name="reader")
+                await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
+                for task in (reader, timer, writer):
+                    task.cancel("the socket is closed")
+        finally:
+            # Whatever the close handshake still wants, it does not get to wait for.
+            self._websocket.transport.abort()
+
+    def go_away(self, left_ms: int, reason: str) -> None:
+        """Tell the client that the server will close."""
+        self._outbox.put(Goaway(left_ms, reason, resume=False))
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Close the socket after what is pending."""
+        self._outbox.close(code, reason)
+
+    @property
+    def session(self) -> Session | None:
+        """The session that is attached, once welcomed."""
+        return self._session
+
+    # -- in -------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        with suppress(ConnectionClosed):
+            async for message in self._websocket:
+                self._metrics.received(len(message))
+                self._apply(self._protocol.receive(message, self._clock()))
+                self._rearm.set()
+                if self._session is not None:
+                    await self._session.ready_for_more()
+
+    def _apply(self, outcome: Outcome) -> None:
+        if self._session is not None:
+            with log_context(session=self._session.id):
+                self._session.apply(outcome)
+            return
+        for reply in outcome.replies:
+            self._outbox.put(reply)
+        for command in outcome.commands:
+            self._greet(command)
+        if outcome.close is not None:
+            self._outbox.close(outcome.close.code, outcome.close.reason)
+
+    def _greet(self, command: Command) -> None:
+        if self._session is not None:
+            self._session.receive(command)
+            return
+        assert isinstance(command.event, Hello)  # the protocol lets nothing else through first
+        verdict = self._welcome(command.event, self._outbox)
+        if isinstance(verdict, Refusal):
+            self._metrics.error(verdict.code)
+            self._apply(self._protocol.refuse(verdict.code, verdict.message))
+        else:
+            self._session = verdict
+
+    # -- out ------------------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        while True:
+            entry = await self._outbox.take()
+            if isinstance(entry, Closing):
+                await self._close(entry)
+                return
+            message = self._protocol.seal(entry.event, self._clock(), re=entry.re)
+            if not await self._send(message) or self._is_too_slow():
+                return
+            if self._session is not None:
+                self._session.on_sent(entry.event)
+
+    async def _send(self, message: str | bytes) -> bool:
+        try:
+            async with asyncio.timeout(self._send_deadline):
+                await self._websocket.send(message)
+        except ConnectionClosed:
+            return False
+        except TimeoutError:
+            log.warning("a client took nothing for %g s; cutting it off", self._send_deadline)
+            self._metrics.error("slow_consumer")
+            self._websocket.transport.abort()
+            return False
+        self._metrics.sent(len(message))
+        return True
+
+    def _is_too_slow(self) -> bool:
+        if self._outbox.is_overfull:
+            log.warning("too much waits for a client; cutting it off")
+            self._metrics.error("slow_consumer")
+            self._websocket.transport.abort()
+            return True
+        return False
+
+    async def _close(self, closing: Closing) -> None:
+        with suppress(TimeoutError, ConnectionClosed):
+            async with asyncio.timeout(self._send_deadline):
+                await self._websocket.close(closing.code, closing.reason[:120])
+        if self._session is not None and closing.code is not CloseCode.GOING_AWAY:
+            self._session.end(_RESULTS.get(closing.code, "closed"))
+
+    # -- time -----------------------------------------------------------------------------------
+
+    async def _watch_deadlines(self) -> None:
+        while True:
+            self._rearm.clear()
+            deadline = self._protocol.next_deadline()
+            wait = IDLE_STEP_S if deadline is None else deadline - self._clock()
+            if wait > 0 and await self._rearmed(wait):
+                continue
+            if deadline is not None and deadline <= self._clock():
+                self._apply(self._protocol.on_deadline(self._clock()))
+
+    async def _rearmed(self, within: float) -> bool:
+        try:
+            async with asyncio.timeout(within):
+                await self._rearm.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+_RESULTS = {
+    CloseCode.NORMAL: "completed",
+    CloseCode.TIMEOUT: "timeout",
+    CloseCode.SESSION_ENDED: "expired",
+    CloseCode.INTERNAL_ERROR: "failed",
+    CloseCode.BAD_MESSAGE: "protocol_error",
+    CloseCode.RATE_LIMITED: "rate_limited",
+}

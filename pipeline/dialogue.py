@@ -1,0 +1,818 @@
+"""One conversation: listens, takes turns, interrupts, remembers. The pipeline's front door."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+
+from pipeline.backlog import Backlog, RecentAudio
+from pipeline.conversation import Conversation, Item, Role
+from pipeline.detection import SpeechDetector
+from pipeline.endpointing import (
+    Endpointer,
+    EndpointingSettings,
+    EndReason,
+    Mode,
+    SpeechBegan,
+    SpeechEnded,
+    SpeechEvent,
+    SpeechPaused,
+    SpeechResumed,
+)
+from pipeline.engines import (
+    SAMPLE_RATE,
+    Int16Audio,
+    LanguageModel,
+    Message,
+    Prompt,
+    Recognizer,
+    Usage,
+    Voice,
+)
+from pipeline.engines.thread import EngineRunner
+from pipeline.errors import (
+    EngineError,
+    NoActiveReply,
+    NoOpenTurn,
+    PipelineError,
+    ReplyActive,
+)
+from pipeline.events import (
+    CutBy,
+    DialogueState,
+    InterruptReason,
+    LatencyMeasured,
+    PartialHeard,
+    PipelineEvent,
+    ReplyAudio,
+    ReplyAudioStarted,
+    ReplyCut,
+    ReplyDone,
+    ReplyInterrupted,
+    ReplyStarted,
+    ReplyStatus,
+    SpeechStarted,
+    SpeechStopped,
+    StateChanged,
+    StopReason,
+    TranscriptReady,
+    TurnFailed,
+)
+from pipeline.persona import Persona
+from pipeline.playout import PlayoutSettings, PlayoutState
+from pipeline.recognition import Partial, Recognition, RecognitionSettings
+from pipeline.reply import Reply
+from pipeline.thinking import LanguageSeat
+from pipeline.turn import Turn, TurnSettings
+from protocol.audio import AudioFormat
+
+__all__ = ["Dialogue", "DialogueSettings", "Engines", "Listener"]
+
+log = logging.getLogger(__name__)
+
+SLICE = 6 * 512
+"""Samples that are listened to per wake-up: 192 ms, about 0.5 ms of work."""
+RECENT = 3 * SAMPLE_RATE
+"""How far back an utterance may begin: prefix (≤ 1 s), late detection, half a second of button."""
+CAUGHT_UP = SAMPLE_RATE
+FLUSH_PATIENCE_S = 0.3
+COMMIT_PATIENCE_S = 1.0
+COLLAPSE_PATIENCE_S = 1.0
+WATCH_STEP_S = 1.0
+
+
+class Listener(Protocol):
+    """Who a dialogue speaks to. Both methods are synchronous and must not block."""
+
+    def report(self, event: PipelineEvent) -> None:
+        """Take the next event, in order."""
+
+    def close_reply(self, response: str) -> None:
+        """Let no audio of this reply out from here on, not even what is waiting to be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What a dialogue needs of the machine; shared by all sessions but for the detector.
+
+    Attributes:
+        detector: Makes a session's own detector.
+        recognizer, language_model, voice: Where the engines run.
+        voice_rate: Sample rate of the voice in Hz.
+    """
+
+    detector: Callable[[], SpeechDetector]
+    recognizer: EngineRunner[Recognizer]
+    language_model: EngineRunner[LanguageModel]
+    voice: EngineRunner[Voice]
+    voice_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueSettings:
+    """Everything about one session that may change while it lives.
+
+    Attributes:
+        persona: Who answers.
+        endpointing: How turns are taken.
+        recognition: How speech is recognised.
+        output: Format of spoken replies; None for text.
+        listens: Whether there is a microphone at all.
+        greeting: What the agent says first, or "".
+        speed: Pace of the voice.
+        interrupt: Whether speech interrupts a reply that sounds (needs echo cancellation).
+        min_interrupt_ms: Speech that it takes.
+        max_tokens, temperature: For the language model.
+        playout_reports: Whether the device reports what it has played.
+        out_buffer_ms, out_start_ms: The device's playback buffer.
+        reported_window_ms, estimated_window_ms: See `PlayoutSettings`.
+        history_items: Entries of the conversation that are kept.
+        max_payload: Most bytes of audio in one frame.
+        apology: What is said where an engine failed.
+    """
+
+    persona: Persona
+    endpointing: EndpointingSettings = field(default_factory=EndpointingSettings)
+    recognition: RecognitionSettings = field(default_factory=RecognitionSettings)
+    output: AudioFormat | None = None
+    listens: bool = True
+    greeting: str = ""
+    speed: float = 1.0
+    interrupt: bool = True
+    min_interrupt_ms: int = 250
+    max_tokens: int = 200
+    temperature: float = 0.0
+    playout_reports: bool = True
+    out_buffer_ms: int = 2400
+    out_start_ms: int = 120
+    reported_window_ms: int = 2000
+    estimated_window_ms: int = 600
+    max_payload: int = 4080
+    history_items: int = 200
+    apology: str = "Sorry, something went wrong. Please try again."
+
+    @property
+    def playout(self) -> PlayoutSettings | None:
+        """The device's buffer as the playout clock needs it; None for text."""
+        if self.output is None:
+            return None
+        return PlayoutSettings(
+            self.output.rate,
+            self.playout_reports,
+            self.out_buffer_ms,
+            self.out_start_ms,
+            self.reported_window_ms,
+            self.estimated_window_ms,
+        )
+
+    @property
+    def turn(self) -> TurnSettings:
+        """How a reply is produced."""
+        return TurnSettings(self.output, self.speed, self.apology, self.max_payload)
+
+
+@dataclass(slots=True, eq=False)
+class _Exchange:
+    """What the user said, if anything, and the reply to it."""
+
+    turn: str = ""
+    recognition: Recognition | None = None
+    task: asyncio.Task[None] | None = None
+    understood: asyncio.Event = field(default_factory=asyncio.Event)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    stopped_at: float | None = None
+    final_at: float | None = None
+    is_answered: bool = True
+    before: _Exchange | None = None
+    reply: Reply | None = None
+    production: Turn | None = None
+
+    @property
+    def is_sounding(self) -> bool:
+        return self.reply is not None and self.reply.audio_started
+
+
+Produce: TypeAlias = Callable[[Turn], Awaitable[None]]
+
+
+class Dialogue:
+    """One session's conversation. All methods but `run` and `caught_up` are synchronous.
+
+    Positions are 16 kHz samples on the microphone's time line. Nothing that the user does raises
+    anything but `CommandError`.
+
+    Args:
+        engines: What to hear, think and speak with.
+        settings: See `DialogueSettings`; `configure` replaces them.
+        listener: Takes events and closes outboxes.
+        clock: Monotonic seconds.
+        now: Local time of day, for the prompt.
+        new_id: Makes an id from its prefix ("t", "r", "i").
+        round_trip: Seconds to the device and back, as far as known.
+    """
+
+    def __init__(
+        self,
+        engines: Engines,
+        settings: DialogueSettings,
+        listener: Listener,
+        *,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+        new_id: Callable[[str], str],
+        round_trip: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._engines = engines
+        self._settings = settings
+        self._listener = listener
+        self._report = listener.report
+        self._clock = clock
+        self._now = now
+        self._new_id = new_id
+        self._round_trip = round_trip
+        self._tasks = asyncio.TaskGroup()
+        self._conversation = Conversation(max_items=settings.history_items)
+        self._seat = LanguageSeat(engines.language_model)
+        self._detector = engines.detector()
+        self._endpointer = Endpointer(settings.endpointing)
+        self._backlog: Backlog[Callable[[], None]] = Backlog()
+        self._recent = RecentAudio(RECENT)
+        self._arrived = asyncio.Event()
+        self._more = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
+        self._state: DialogueState | None = None
+        self._hearing: _Exchange | None = None
+        self._active: _Exchange | None = None
+        self._latest: _Exchange | None = None
+        self._settling: asyncio.Task[None] | None = None
+        self._unfinished: dict[str, _Exchange] = {}
+        self._pressed = False
+        self._pressed_at: int | None = None
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Hold the conversation until cancelled. Engine failures are reported, never raised."""
+        try:
+            async with self._tasks:
+                self._rest()
+                if self._settings.greeting:
+                    self.say(self._settings.greeting)
+                await self._listen()
+        finally:
+            await self._seat.close()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a turn or a reply is in progress."""
+        return self._active is not None or self._hearing is not None or bool(self._unfinished)
+
+    @property
+    def conversation(self) -> Conversation:
+        """The history."""
+        return self._conversation
+
+    @property
+    def state(self) -> DialogueState:
+        """What the agent is doing."""
+        return self._state or DialogueState.IDLE
+
+    @property
+    def active_response(self) -> str:
+        """Id of the reply that is being produced or still sounds, or ""."""
+        return self._active.reply.response if self._active and self._active.reply else ""
+
+    def configure(self, settings: DialogueSettings) -> None:
+        """Replace the settings. A reply in progress keeps its format and pace."""
+        self._settings = settings
+        self._handle(self._endpointer.configure(settings.endpointing))
+
+    # -- hearing --------------------------------------------------------------------------------
+
+    @property
+    def arrived(self) -> int:
+        """Position of the next sample to come."""
+        return self._backlog.arrived
+
+    def hear(self, audio: Int16Audio) -> None:
+        """Take the microphone's next samples; never waits."""
+        self._backlog.offer(audio)
+        if self._backlog.samples > CAUGHT_UP:
+            self._caught_up.clear()
+        self._arrived.set()
+        self._more.set()
+
+    async def caught_up(self) -> None:
+        """Wait until little audio is left to listen to; whoever reads the socket waits here."""
+        await self._caught_up.wait()
+
+    def break_off(self, reason: StopReason) -> None:
+        """Audio ends here (the stream's end, or a gap): an open utterance is over."""
+        self._mark(lambda: self._end(EndReason(reason)))
+
+    def drop_utterance(self) -> None:
+        """The stream starts anew: what was being said is void."""
+        self._mark(self._discard)
+
+    def press(self, position: int | None = None) -> None:
+        """Push-to-talk: a turn begins at ``position`` (default: the next sample to arrive)."""
+        if self._active is not None:
+            self._interrupt(self._active, InterruptReason.CLIENT)
+        self._pressed = True
+        at = self.arrived if position is None else position
+        self._mark(lambda: self._begin(at))
+
+    def release(self, position: int | None = None) -> None:
+        """Push-to-talk: the turn ends at ``position`` (exclusive); waits up to 1 s for its audio.
+
+        Raises:
+            NoOpenTurn: In manual mode, if none was begun.
+        """
+        self._let_go()
+        if position is None or position <= self.arrived:
+            self._mark(lambda: self._end(EndReason.COMMIT, at=position))
+        else:
+            self._tasks.create_task(self._release_late(position), name="late-commit")
+
+    def abandon(self) -> None:
+        """Push-to-talk: forget the turn; no transcript follows.
+
+        Raises:
+            NoOpenTurn: If no turn is open.
+        """
+        if not self._endpointer.is_open:
+            self._let_go()
+        self._pressed = False
+        self._mark(self._discard)
+
+    def _let_go(self) -> None:
+        manual = self._settings.endpointing.mode is Mode.MANUAL
+        if manual and not self._pressed:
+            raise NoOpenTurn("no turn was started; send turn.start first")
+        self._pressed = False
+
+    async def _release_late(self, position: int) -> None:
+        deadline = self._clock() + COMMIT_PATIENCE_S
+        while self.arrived < position and (left := deadline - self._clock()) > 0:
+            self._more.clear()
+            await _event_within(self._more, left)
+        self._mark(lambda: self._end(EndReason.COMMIT, at=position))
+
+    def _mark(self, action: Callable[[], None]) -> None:
+        self._backlog.mark(action)
+        self._arrived.set()
+
+    async def _listen(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while (entry := self._backlog.take(SLICE)) is not None:
+                if callable(entry):
+                    entry()
+                else:
+                    self._hear_slice(entry)
+                if self._backlog.samples <= CAUGHT_UP:
+                    self._caught_up.set()
+                await asyncio.sleep(0)
+
+    def _hear_slice(self, audio: Int16Audio) -> None:
+        self._recent.append(audio)
+        if self._hearing is not None and self._hearing.recognition is not None:
+            self._hearing.recognition.hear(audio)
+        for block in self._detector.feed(audio):
+            self._handle(self._endpointer.feed(block))
+            self._consider_interrupting()
+
+    def _begin(self, position: int) -> None:
+        self._pressed_at = min(position, self._recent.end)
+        self._handle(self._endpointer.begin(self._pressed_at))
+        self._pressed_at = None
+
+    def _end(self, reason: EndReason, *, at: int | None = None) -> None:
+        self._handle(self._endpointer.end(reason, at=at))
+
+    def _discard(self) -> None:
+        exchange = self._hearing
+        if exchange is None:
+            return
+        exchange.is_answered = False
+        self._hearing = None
+        for event in self._endpointer.end(EndReason.COMMIT):
+            if isinstance(event, SpeechEnded):
+                self._report(SpeechStopped(exchange.turn, event.end, StopReason.COMMIT))
+        self._drop(exchange)
+        self._rest()
+
+    def _handle(self, events: list[SpeechEvent]) -> None:
+        for event in events:
+            match event:
+                case SpeechBegan():
+                    self._on_began(event.onset)
+                case SpeechPaused():
+                    if self._hearing and self._hearing.recognition:
+                        self._hearing.recognition.pause(event.end)
+                case SpeechResumed():
+                    if self._hearing and self._hearing.recognition:
+                        self._hearing.recognition.resume()
+                case SpeechEnded():
+                    self._on_ended(event)
+
+    def _on_began(self, onset: int) -> None:
+        prefix = self._settings.endpointing.prefix_ms * SAMPLE_RATE // 1000
+        begin = max(0, onset - prefix) if self._pressed_at is None else self._pressed_at
+        exchange = _Exchange(turn=self._new_id("t"))
+        self._hearing = exchange
+        self._report(SpeechStarted(exchange.turn, begin))
+        if self._may_be_heard():
+            self._start_recognition(exchange, begin)
+
+    def _may_be_heard(self) -> bool:
+        """Half duplex: while a reply sounds, a device without echo cancellation hears itself."""
+        sounding = self._active is not None and self._active.is_sounding
+        return self._settings.interrupt or self._pressed or not sounding
+
+    def _start_recognition(self, exchange: _Exchange, begin: int) -> None:
+        begin, audio = self._recent.since(begin)
+        exchange.recognition = Recognition(
+            self._engines.recognizer,
+            self._settings.recognition,
+            begin=begin,
+            report=lambda partial: self._on_partial(exchange, partial),
+            clock=self._clock,
+        )
+        exchange.recognition.hear(audio)
+        self._start(exchange, self._converse(exchange, exchange.recognition))
+
+    def _on_partial(self, exchange: _Exchange, partial: Partial) -> None:
+        self._report(PartialHeard(exchange.turn, partial))
+        if exchange is self._hearing:
+            self._endpointer.read(
+                partial.text,
+                agreed_words=partial.words,
+                punctuated_twice=partial.punctuated_twice,
+            )
+
+    def _consider_interrupting(self) -> None:
+        exchange = self._active
+        if exchange is None or self._hearing is None or self._hearing.recognition is None:
+            return
+        needed = self._settings.min_interrupt_ms * SAMPLE_RATE // 1000
+        if self._endpointer.speaking_samples >= needed:
+            self._interrupt(exchange, InterruptReason.SPEECH)
+
+    def _on_ended(self, event: SpeechEnded) -> None:
+        exchange, self._hearing = self._hearing, None
+        if exchange is None:
+            return
+        self._pressed = False
+        self._report(SpeechStopped(exchange.turn, event.end, StopReason(event.reason)))
+        if exchange.recognition is None or self._active is not None:
+            self._drop(exchange)  # too short to interrupt, or an echo
+            return
+        exchange.stopped_at = self._clock()
+        self._active = exchange
+        self._set_state(DialogueState.THINKING)
+        exchange.recognition.finish(event.end)
+
+    def _drop(self, exchange: _Exchange) -> None:
+        if exchange.task is not None:
+            exchange.task.cancel("nothing to answer")
+        exchange.understood.set()
+
+    # -- commands -------------------------------------------------------------------------------
+
+    def type(self, text: str, *, role: Role = "user", respond: bool = True) -> str:
+        """Take a typed message, and answer it unless told not to. Returns its item's id."""
+        note = self._settings.persona.note(self._now()) if role == "user" else ""
+        item = Item(self._new_id("i"), role, text, note=note)
+        if respond and self._active is not None:
+            self._interrupt(self._active, InterruptReason.SUPERSEDED)
+        exchange = _Exchange()
+        if respond:
+            self._active = exchange
+            self._set_state(DialogueState.THINKING)
+        self._start(exchange, self._take_typed(exchange, item, respond=respond))
+        return item.id
+
+    def say(self, text: str, *, metadata: bytes | None = None) -> None:
+        """Speak exactly this text.
+
+        Raises:
+            ReplyActive: If a reply is in progress.
+        """
+        self._respond(lambda turn: turn.say(text), metadata)
+
+    def answer(self, instructions: str = "", *, metadata: bytes | None = None) -> None:
+        """Let the model speak now, for this once with other instructions.
+
+        Raises:
+            ReplyActive: If a reply is in progress.
+        """
+        self._respond(lambda turn: turn.answer(self._prompt(instructions)), metadata)
+
+    def _respond(self, produce: Produce, metadata: bytes | None) -> None:
+        if self._active is not None:
+            raise ReplyActive("a response is in progress; cancel it first, or wait")
+        exchange = self._active = _Exchange()
+        exchange.understood.set()
+        self._set_state(DialogueState.THINKING)
+        self._start(exchange, self._reply(exchange, produce, metadata))
+
+    def cancel(self, response: str = "") -> None:
+        """Stop the current reply.
+
+        Raises:
+            NoActiveReply: If there is none, or another one than named.
+        """
+        if self._active is None or (response and response != self.active_response):
+            raise NoActiveReply("no response is in progress")
+        self._interrupt(self._active, InterruptReason.CLIENT)
+
+    def playout(self, response: str, pts: int, state: PlayoutState) -> None:
+        """Take a device's report about a reply; reports about finished ones mean nothing."""
+        exchange = self._unfinished.get(response)
+        if exchange is None or exchange.reply is None or exchange.reply.playout is None:
+            return
+        exchange.reply.playout.on_report(pts, state, self._clock())
+        self._moved(exchange)
+
+    def delivered(self, response: str, end_pts: int) -> None:
+        """Audio up to ``end_pts`` was handed to the socket."""
+        exchange = self._unfinished.get(response)
+        if exchange is None or exchange.reply is None or exchange.reply.playout is None:
+            return
+        exchange.reply.playout.on_sent(end_pts, self._clock(), self._round_trip())
+        self._moved(exchange)
+
+    @staticmethod
+    def _moved(exchange: _Exchange) -> None:
+        exchange.moved.set()
+        if exchange.production is not None:
+            exchange.production.playout_moved()
+
+    # -- exchanges ------------------------------------------------------------------------------
+
+    def _start(self, exchange: _Exchange, life: Coroutine[Any, Any, None]) -> None:
+        exchange.before, self._latest = self._latest, exchange
+        name = f"exchange-{exchange.turn or 'unprompted'}"
+        exchange.task = self._tasks.create_task(life, name=name)
+        # Also when it is cancelled: those who come later wait for its words, not for ever.
+        exchange.task.add_done_callback(lambda _: exchange.understood.set())
+
+    async def _converse(self, exchange: _Exchange, recognition: Recognition) -> None:
+        """A spoken turn: understand it, then answer it."""
+        try:
+            transcript = await recognition.run()
+        except EngineError as error:
+            self._report(TurnFailed("stt_failed", str(error), exchange.turn))
+            exchange.understood.set()
+            apology = self._settings.apology
+            await self._reply(exchange, lambda turn: turn.say(apology, failed="stt_failed"))
+            return
+        await self._words_before(exchange)
+        exchange.final_at = self._clock()
+        item = self._new_id("i")
+        self._remember(item, transcript.text)
+        self._report(TranscriptReady(exchange.turn, item, transcript))
+        exchange.understood.set()
+        if transcript.text:
+            await self._reply(exchange, lambda turn: turn.answer(self._prompt()))
+        else:
+            self._over(exchange)
+
+    async def _take_typed(self, exchange: _Exchange, item: Item, *, respond: bool) -> None:
+        """A typed turn: remember it in its place, then answer it."""
+        await self._words_before(exchange)
+        await self._settled()
+        self._conversation.add(item)
+        exchange.understood.set()
+        if respond:
+            await self._reply(exchange, lambda turn: turn.answer(self._prompt()))
+
+    async def _reply(
+        self, exchange: _Exchange, produce: Produce, metadata: bytes | None = None
+    ) -> None:
+        """Give one reply, and stay until it has been heard."""
+        await self._settled()
+        if not exchange.is_answered:
+            return
+        reply = self._open_reply(exchange, metadata)
+        production = exchange.production = self._production(exchange, reply)
+        try:
+            await produce(production)
+        except* PipelineError as group:
+            self._report(TurnFailed("internal", str(group.exceptions[0]), exchange.turn))
+            production.status, production.failure = ReplyStatus.FAILED, "internal"
+        self._close_reply(reply, production)
+        await self._heard_out(exchange, reply)
+        self._over(exchange)
+
+    def _open_reply(self, exchange: _Exchange, metadata: bytes | None) -> Reply:
+        reply = Reply(
+            self._new_id("r"),
+            self._new_id("i"),
+            exchange.turn,
+            self._settings.playout,
+            self._engines.voice_rate,
+        )
+        exchange.reply = reply
+        self._unfinished[reply.response] = exchange
+        self._conversation.add(Item(reply.item, "assistant", ""))
+        self._report(ReplyStarted(reply.response, exchange.turn, metadata))
+        return reply
+
+    def _production(self, exchange: _Exchange, reply: Reply) -> Turn:
+        return Turn(
+            reply,
+            thinker=self._seat,
+            voice=self._engines.voice,
+            voice_rate=self._engines.voice_rate,
+            settings=self._settings.turn,
+            report=lambda event: self._relay(exchange, event),
+            clock=self._clock,
+        )
+
+    def _relay(self, exchange: _Exchange, event: PipelineEvent) -> None:
+        if isinstance(event, ReplyAudioStarted):
+            self._set_state(DialogueState.SPEAKING)
+        self._report(event)
+        if isinstance(event, ReplyAudio) and event.start:
+            self._measure(exchange)
+
+    def _close_reply(self, reply: Reply, production: Turn) -> None:
+        text = reply.text.strip()
+        self._conversation.say(reply.item, text)
+        reply.done = True
+        done = ReplyDone(
+            reply.response,
+            production.status,
+            text,
+            production.failure or ("max_tokens" if production.is_cut_short else ""),
+            reply.item if text else "",
+            usage=production.usage,
+        )
+        self._report(done)
+
+    async def _heard_out(self, exchange: _Exchange, reply: Reply) -> None:
+        playout = reply.playout
+        while playout is not None and reply.audio_started:
+            exchange.moved.clear()
+            everything_sent = playout.sent >= reply.total_pts
+            left = playout.remaining(self._clock()) if everything_sent else WATCH_STEP_S
+            if left <= 0:
+                return
+            await _event_within(exchange.moved, min(left, WATCH_STEP_S))
+
+    def _over(self, exchange: _Exchange) -> None:
+        """The reply has been heard, or there is none to give."""
+        if exchange.reply is not None:
+            self._unfinished.pop(exchange.reply.response, None)
+        if self._active is not exchange:
+            return
+        self._active = None
+        if self._hearing is not None and self._hearing.recognition is None:
+            self._start_recognition(self._hearing, self._recent.end)
+        self._rest()
+
+    # -- interruptions --------------------------------------------------------------------------
+
+    def _interrupt(self, exchange: _Exchange, reason: InterruptReason) -> None:
+        """Stop the sound now; what remains to be settled happens beside the listening."""
+        self._active = None
+        reply, task = exchange.reply, exchange.task
+        if reply is None or task is None:
+            exchange.is_answered = False  # its words stay in the history, unanswered
+            self._rest()
+            return
+        self._listener.close_reply(reply.response)
+        if reply.audio_started:
+            self._report(ReplyInterrupted(reply.response, reason))
+        elif reason is InterruptReason.SPEECH:
+            reason = InterruptReason.SUPERSEDED
+        task.cancel("interrupted")
+        self._settling = self._tasks.create_task(
+            self._settle(exchange, reply, reason, self._settling, self._clock()), name="settle"
+        )
+        self._rest()
+
+    async def _settle(
+        self,
+        exchange: _Exchange,
+        reply: Reply,
+        reason: InterruptReason,
+        before: asyncio.Task[None] | None,
+        interrupted_at: float,
+    ) -> None:
+        """Cut the history to what was heard, and say how the reply ended."""
+        waited_for = {task for task in (before, exchange.task) if task is not None}
+        _, late = await asyncio.wait(waited_for, timeout=COLLAPSE_PATIENCE_S)
+        if late:
+            log.error("a cancelled turn did not end within %g s", COLLAPSE_PATIENCE_S)
+        heard = await self._cut(exchange, reply, interrupted_at)
+        self._unfinished.pop(reply.response, None)
+        if not reply.done:
+            usage = exchange.production.usage if exchange.production else Usage()
+            self._report(
+                ReplyDone(
+                    reply.response,
+                    ReplyStatus.CANCELLED,
+                    heard,
+                    str(reason),
+                    reply.item if heard else "",
+                    bool(heard),
+                    usage,
+                )
+            )
+
+    async def _cut(self, exchange: _Exchange, reply: Reply, interrupted_at: float) -> str:
+        """Return what was heard of a reply, after writing it into the history."""
+        playout = reply.playout
+        if playout is None:
+            heard = reply.text.strip()  # text that was sent counts as heard
+            self._conversation.say(reply.item, heard)
+            return heard
+        if not reply.audio_started:
+            self._conversation.cut(reply.item, "")
+            return ""
+        await self._flush_report(exchange, reply, interrupted_at)
+        pts = playout.heard(interrupted_at)
+        heard = reply.heard_text(pts)
+        self._conversation.say(reply.item, reply.text.strip())
+        self._conversation.cut(reply.item, heard)
+        by = CutBy.PLAYOUT if playout.flushed else CutBy.ESTIMATE
+        heard_ms, total_ms = (at * 1000 // reply.rate for at in (pts, reply.total_pts))
+        self._report(ReplyCut(reply.item, heard, heard_ms, total_ms, by))
+        return heard
+
+    async def _flush_report(self, exchange: _Exchange, reply: Reply, interrupted_at: float) -> None:
+        deadline = interrupted_at + FLUSH_PATIENCE_S
+        while reply.playout is not None and not reply.playout.flushed:
+            exchange.moved.clear()
+            left = deadline - self._clock()
+            if left <= 0 or not self._settings.playout_reports:
+                return
+            await _event_within(exchange.moved, left)
+
+    async def _settled(self) -> None:
+        while self._settling is not None and not self._settling.done():
+            await asyncio.wait({self._settling})
+
+    # -- small parts ----------------------------------------------------------------------------
+
+    async def _words_before(self, exchange: _Exchange) -> None:
+        before, exchange.before = exchange.before, None
+        if before is not None:
+            await before.understood.wait()
+
+    def _remember(self, item: str, text: str) -> None:
+        if text:
+            note = self._settings.persona.note(self._now())
+            self._conversation.add(Item(item, "user", text, note=note))
+
+    def _prompt(self, instructions: str = "") -> Prompt:
+        persona = self._settings.persona
+        if instructions:
+            persona = replace(persona, instructions=instructions)
+        messages: list[Message] = self._conversation.messages(persona.system(self._now()))
+        return Prompt(messages, self._settings.max_tokens, self._settings.temperature)
+
+    def _measure(self, exchange: _Exchange) -> None:
+        if exchange.production is None or exchange.stopped_at is None:
+            return
+        times, stop = exchange.production.times, exchange.stopped_at
+        self._report(
+            LatencyMeasured(
+                exchange.turn,
+                _milliseconds(stop, exchange.final_at),
+                _milliseconds(times.prompted, times.first_text),
+                _milliseconds(times.first_segment, times.first_speech),
+                _milliseconds(stop, times.first_audio),
+            )
+        )
+
+    def _rest(self) -> None:
+        if self._active is None:
+            listens = self._settings.listens
+            self._set_state(DialogueState.LISTENING if listens else DialogueState.IDLE)
+
+    def _set_state(self, state: DialogueState) -> None:
+        if state is not self._state:
+            self._state = state
+            self._report(StateChanged(state))
+
+
+def _milliseconds(begin: float | None, end: float | None) -> float:
+    return 0.0 if begin is None or end is None else max(0.0, (end - begin) * 1000)
+
+
+async def _event_within(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
