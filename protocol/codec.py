@@ -54,6 +54,7 @@ __all__ = [
     "read_envelope",
     "read_server_message",
     "to_wire",
+    "with_omitted",
 ]
 
 MAX_DEPTH: Final = 16
@@ -202,7 +203,7 @@ def read_server_message(body: Body, omitted: tuple[str, ...] = ()) -> ServerMess
         MalformedMessage: As `read_client_message`.
     """
     if omitted:
-        body = _filled(body, omitted)
+        body = with_omitted(body, omitted)
     return cast("ServerMessage | None", _read(body, SERVER_TYPES, CLIENT_TYPES, "a client"))
 
 
@@ -225,8 +226,8 @@ def _kind(body: Body) -> str:
     return kind
 
 
-def _filled(body: Body, omitted: tuple[str, ...]) -> Body:
-    """The body with an empty value of the right kind in each place that was left out."""
+def with_omitted(body: Body, omitted: tuple[str, ...]) -> Body:
+    """A message of the server with an empty value in each place that was left out for size."""
     filled = dict(body)
     message = SERVER_TYPES.get(str(body.get("type")))
     for path in omitted:

@@ -1,0 +1,1 @@
+"""The protocol as AsyncAPI document, JSON Schemas and vectors, generated from the dataclasses."""
