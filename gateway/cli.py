@@ -154,7 +154,7 @@ def _add_config(commands: _Commands) -> None:
 
 def _add_client_command(commands: _Commands, name: str, summary: str, *, wanted: bool) -> None:
     parser = commands.add_parser(
-        name, help=summary, description=summary.capitalize() + ".", allow_abbrev=False
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
     )
     if wanted:
         module = importlib.import_module(f"gateway.client.{name}")

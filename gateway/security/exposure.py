@@ -40,7 +40,7 @@ def check_exposure(config: Config) -> None:
     missing = _missing(config)
     if missing and not config.security.insecure:
         message = (
-            f"{config.server.host} is reachable from the network and lacks "
+            f"{_shown(config)} is reachable from the network and lacks "
             f"{' and '.join(missing)}; add what is missing, "
             "or --insecure if the network itself is safe"
         )
@@ -51,7 +51,7 @@ def warn_of_exposure(config: Config) -> None:
     """Log what is exposed all the same: the server, or a secret that other users may read."""
     missing = _missing(config)
     if missing:
-        log.warning("%s is reachable and lacks %s", config.server.host, " and ".join(missing))
+        log.warning("%s is reachable and lacks %s", _shown(config), " and ".join(missing))
     for path in (config.security.key_file, config.security.tls_key):
         if path is not None and _open_to_others(path):
             log.warning("%s is open to other users; run: chmod 600 %s", path, path)
@@ -66,6 +66,10 @@ def _missing(config: Config) -> list[str]:
     if config.security.tls_certificate is None:
         missing.append("TLS (--tls-cert FILE --tls-key FILE)")
     return missing
+
+
+def _shown(config: Config) -> str:
+    return config.server.host or "server.host is empty: every interface"
 
 
 def _open_to_others(path: Path) -> bool:

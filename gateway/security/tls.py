@@ -33,9 +33,10 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as error:
+        reason = f" ({error.reason.replace('_', ' ').lower()})" if error.reason else ""
         message = (
-            f"{certificate} and {key} are not a certificate and its unencrypted key in PEM: "
-            f"{error.reason or error}"
+            f"{certificate} and {key} are not a certificate and its unencrypted key "
+            f"in PEM{reason}; correct security.tls_*"
         )
         raise CertificateError(message) from error
     return context

@@ -70,6 +70,11 @@ def test_what_is_missing_is_named_in_one_line(security, named, unnamed):
     assert not any(part in message for part in unnamed)
 
 
+def test_an_empty_host_is_named_for_what_it_is():
+    with pytest.raises(ConfigError, match="empty: every interface is reachable"):
+        check_exposure(config(""))
+
+
 def test_insecure_warns(caplog):
     warn_of_exposure(config("0.0.0.0", insecure=True, key=KEY))
     [record] = caplog.records
