@@ -14,7 +14,7 @@ from collections import deque
 import websockets
 
 RATE, FRAME = 16000, 320  # 20 ms of samples
-HEADER = struct.Struct(">BBHIIII")  # kind, flags (1 is START, 2 is END), stream, seq, pts, ts
+HEADER = struct.Struct(">BBHIII")  # kind, flags (1 is START, 2 is END), stream, seq, pts, ts
 FORMAT = {"codec": "pcm_s16le", "rate": RATE, "frame_ms": 20}
 clock_ms = lambda: int(time.monotonic() * 1000) & 0xFFFFFFFF  # noqa: E731
 

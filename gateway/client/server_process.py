@@ -1,0 +1,168 @@
+"""Runs `parley serve` as a process of its own, on a free port, for as long as a context lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from gateway.client.errors import Unreachable
+
+__all__ = ["ServerProcess", "http_get", "serve"]
+
+_ANNOUNCEMENT: Final = re.compile(r"listening on (wss?://[^\s\"]+/v1/native)")
+_STOP_S: Final = 15.0
+_HTTP_S: Final = 5.0
+_MAX_PAGE: Final = 4 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class ServerProcess:
+    """A server that was started here.
+
+    Attributes:
+        url: Where the native protocol is served.
+        pid: Its process id.
+        lines: The last lines of its log.
+    """
+
+    url: str
+    pid: int
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=200))
+
+    async def page(self, path: str) -> tuple[int, str]:
+        """Status and body of one of its HTTP pages, such as ``/metrics``."""
+        return await http_get(self.url, path)
+
+
+@asynccontextmanager
+async def serve(
+    *flags: str,
+    timeout_s: float = 180,
+    progress: Callable[[str], None] = lambda line: None,
+    environment: Sequence[tuple[str, str]] = (),
+) -> AsyncIterator[ServerProcess]:
+    """Start ``parley serve --port 0`` and wait until it is ready; SIGTERM ends it.
+
+    Args:
+        flags: More flags of ``parley serve``.
+        timeout_s: For loading all engines.
+        progress: Called with every line of the server's log until it is ready.
+        environment: Variables to set for it.
+
+    Raises:
+        Unreachable: It exited, or was not ready in time; the message ends with its last line.
+    """
+    command = (sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", "0")
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *flags,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **dict(environment)},
+        # Ctrl-C goes to the whole group of the terminal: the client decides when the server stops.
+        start_new_session=True,
+    )
+    lines: deque[str] = deque(maxlen=200)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            announced: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            drain = tasks.create_task(_drain(process, lines, announced, progress))
+            try:
+                server = await _ready(process, lines, announced, timeout_s)
+                yield server
+            finally:
+                await _stop(process)
+                drain.cancel()
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group.exceptions[0].__cause__
+
+
+async def http_get(url: str, path: str) -> tuple[int, str]:
+    """Status and body of a page on the host and port of a ``ws://`` address; plain HTTP only.
+
+    Raises:
+        Unreachable: Nobody answers, or not with HTTP, within 5 s.
+    """
+    address = urlsplit(url)
+    host, port = address.hostname or "", address.port or 80
+    try:
+        async with asyncio.timeout(_HTTP_S):
+            reader, writer = await asyncio.open_connection(host, port, limit=_MAX_PAGE)
+            try:
+                head = (f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: close", "", "")
+                writer.write("\r\n".join(head).encode())
+                answer = await reader.read(_MAX_PAGE)
+                while more := await reader.read(_MAX_PAGE):
+                    answer += more
+            finally:
+                writer.close()
+        status, _, body = answer.partition(b"\r\n\r\n")
+        return int(status.split(b" ", 2)[1]), body.decode()
+    except (OSError, TimeoutError, IndexError, ValueError) as error:
+        raise Unreachable(f"no page http://{host}:{port}{path}: {error}") from error
+
+
+async def _ready(
+    process: asyncio.subprocess.Process,
+    lines: deque[str],
+    announced: asyncio.Future[str],
+    timeout_s: float,
+) -> ServerProcess:
+    try:
+        async with asyncio.timeout(timeout_s):
+            url = await announced
+            server = ServerProcess(url, process.pid, lines)
+            while (await server.page("/readyz"))[0] != 200:  # noqa: ASYNC110  another process
+                await asyncio.sleep(0.1)
+            return server
+    except TimeoutError:
+        raise Unreachable(
+            f"the server was not ready within {timeout_s:g} s: {_last(lines)}"
+        ) from None
+
+
+async def _drain(
+    process: asyncio.subprocess.Process,
+    lines: deque[str],
+    announced: asyncio.Future[str],
+    progress: Callable[[str], None],
+) -> None:
+    """Read the log to its end, so that the server never blocks on a full pipe."""
+    assert process.stderr is not None
+    async for raw in process.stderr:
+        line = raw.decode(errors="replace").rstrip()
+        lines.append(line)
+        progress(line)
+        found = _ANNOUNCEMENT.search(line)
+        if found and not announced.done():
+            announced.set_result(found[1])
+    code = await process.wait()
+    if not announced.done():
+        announced.set_exception(
+            Unreachable(f"the server ended with exit code {code}: {_last(lines)}")
+        )
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _last(lines: deque[str]) -> str:
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,666 @@
+"""One device-like session: socket, protocol, codecs, microphone and loudspeaker.
+
+    async with connect(DeviceSettings(url)) as device:
+        question = device.say(read_wav(path))
+        [turn] = await device.answered(question, timeout_s=30)
+        print(turn.transcript, turn.reply)
+
+A session behaves like hardware: its microphone never stops, its loudspeaker takes the time that
+the sound takes, and what was heard is reported to the server. Nothing is printed and nothing is
+global, so hundreds of sessions fit into one process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from gateway.client.decoding import StreamDecoder
+from gateway.client.dialing import dial
+from gateway.client.errors import ClientError, Refused, SessionEnded, WaitExpired
+from gateway.client.microphone import Microphone, Utterance
+from gateway.client.speaker import Playback, Speaker
+from gateway.client.trace import ConversationTrace, TurnTrace
+from gateway.client.wav import Recording
+from gateway.version import VERSION
+from pipeline.codecs import AudioEncoder
+from pipeline.errors import AudioError
+from protocol.audio import AudioFormat, Encoding
+from protocol.client import ClientOutcome, ClientProtocol
+from protocol.errors import CLOSES, ProtocolError
+from protocol.events import (
+    AudioFrame,
+    AudioOffer,
+    AudioStart,
+    Bye,
+    ClientInfo,
+    ClientMessage,
+    EchoCancellation,
+    ErrorReport,
+    Flow,
+    FormatOffer,
+    Hello,
+    InputText,
+    Interrupt,
+    Retransmission,
+    ServerEvent,
+    SessionFields,
+    TurnCommit,
+    TurnStart,
+    Welcome,
+)
+from protocol.negotiation import FEATURES
+
+__all__ = ["DeviceSession", "DeviceSettings", "connect"]
+
+T = TypeVar("T")
+Int16Audio: TypeAlias = npt.NDArray[np.int16]
+
+_OPUS: Final = AudioFormat(Encoding.OPUS, 16_000, 20)
+_MICROPHONE: Final = 1
+"""The stream that is open without being announced."""
+_MAX_WAITING_FRAMES: Final = 250
+"""How many messages may wait for the socket, 5 s of usual frames; the oldest speech is dropped."""
+_LEAVE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """What a device is and wants.
+
+    Attributes:
+        url: The server's address.
+        key: Bearer key, if the server asks for one.
+        microphone: Format of speech to the server; None of a device without a microphone.
+        speaker: Format of speech from the server; None for text only.
+        aec: Where echo is removed. The simulated room has no echo, so "device" tells the truth,
+            and allows interruptions.
+        out_start_ms: How long audio is buffered before it plays.
+        out_buffer_ms: How much audio the device holds.
+        features: Parts of the protocol to use.
+        session: Wishes about instructions, voice, turn taking and so on.
+        preset: Name of a configuration on the server.
+        name: What the device calls itself.
+        keep_audio: Keep what was received, for `Playback.heard_audio`.
+        open_timeout_s: For connecting, and again for the welcome.
+        send_deadline_s: A socket that accepts nothing for so long is given up.
+        tls: Whom to trust; the system's certificates by default.
+    """
+
+    url: str = "ws://127.0.0.1:8765/v1/native"
+    key: str | None = None
+    microphone: AudioFormat | None = _OPUS
+    speaker: AudioFormat | None = _OPUS
+    aec: EchoCancellation = "device"
+    out_start_ms: int = 120
+    out_buffer_ms: int = 2400
+    features: tuple[str, ...] = FEATURES
+    session: SessionFields | None = None
+    preset: str | None = None
+    name: str = "parley"
+    keep_audio: bool = True
+    open_timeout_s: float = 10.0
+    send_deadline_s: float = 5.0
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Speech:
+    """One frame of the microphone on its way out."""
+
+    payload: bytes
+    samples: int
+    captured_at: float
+    gap: int = 0
+
+
+_Outgoing: TypeAlias = ClientMessage | Retransmission | _Speech
+
+
+@asynccontextmanager
+async def connect(
+    settings: DeviceSettings,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    observe: Callable[[ServerEvent, float], None] | None = None,
+    observe_text: Callable[[str], None] | None = None,
+) -> AsyncIterator[DeviceSession]:
+    """Open a session; leaving the context says bye and closes the socket within 2 s.
+
+    Args:
+        settings: The device.
+        clock: Monotonic seconds; every time that the session notes is read from it.
+        observe: Called with every event of the server (audio included) and its arrival.
+        observe_text: Called with every text message of the server as it came.
+
+    Raises:
+        Unreachable: Nobody answers.
+        Refused: The server refused the upgrade or the hello.
+    """
+    socket = await dial(
+        settings.url, key=settings.key, timeout_s=settings.open_timeout_s, tls=settings.tls
+    )
+    device = DeviceSession(
+        settings, socket, clock=clock, observe=observe, observe_text=observe_text
+    )
+    async with device.running():
+        yield device
+
+
+class DeviceSession:
+    """A session in progress; made by `connect`.
+
+    Attributes:
+        speaker: The loudspeaker, with the history of what it played.
+        microphone: What is being captured; None without one.
+        trace: The conversation so far, turn by turn.
+        errors: Errors that the server reported.
+        ended: Why the connection is gone; None while it lasts.
+        dropped_frames: Microphone frames that were thrown away because the socket was too slow.
+        undecodable_frames: Frames of the server that no decoder took.
+        problems: Messages of the server that break the protocol.
+    """
+
+    def __init__(
+        self,
+        settings: DeviceSettings,
+        socket: ClientConnection,
+        *,
+        clock: Callable[[], float],
+        observe: Callable[[ServerEvent, float], None] | None = None,
+        observe_text: Callable[[str], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.trace = ConversationTrace()
+        self.errors: list[ErrorReport] = []
+        self.ended: SessionEnded | None = None
+        self.dropped_frames = 0
+        self.undecodable_frames = 0
+        self.problems: list[ProtocolError] = []
+        self.speaker = Speaker(
+            start_ms=settings.out_start_ms,
+            keep_audio=settings.keep_audio,
+            listen=lambda _: self._notify(),
+        )
+        self.microphone: Microphone | None = None
+        self._clock = clock
+        self._observe = observe
+        self._observe_text = observe_text
+        self._socket = socket
+        self._protocol = ClientProtocol(now=clock())
+        self._encoder: AudioEncoder | None = None
+        self._decoders: dict[int, StreamDecoder] = {}
+        self._outgoing: deque[_Outgoing] = deque()
+        self._missing = 0
+        self._paused = False
+        self._reports_playout = False
+        self._work = asyncio.Event()
+        self._tick = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._welcome: Welcome | None = None
+
+    # -- what a user does -----------------------------------------------------------------------
+
+    @property
+    def welcome(self) -> Welcome:
+        """What the server agreed to."""
+        assert self._welcome is not None, "a session is only handed out after its welcome"
+        return self._welcome
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the server asked the microphone to stop for a while."""
+        return self._paused
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """Shortest round trip of the last eight pings; None before the first."""
+        return self._protocol.round_trip_s
+
+    @property
+    def now(self) -> float:
+        """The session's clock."""
+        return self._clock()
+
+    def say(self, recording: Recording, label: str = "") -> Utterance:
+        """Speak a recording; returns at once, and the utterance tells when it was spoken."""
+        return self._listening_microphone().say(recording, label)
+
+    async def spoken(self, utterance: Utterance, *, timeout_s: float) -> None:
+        """Wait until a recording has been captured to its end."""
+        microphone = self._listening_microphone()
+
+        def is_spoken() -> bool:
+            return utterance.end is not None and microphone.position >= utterance.end
+
+        await self.until(is_spoken, timeout_s=timeout_s, what=f"speaking {utterance.label!r}")
+
+    async def push_to_talk(
+        self, recording: Recording, label: str, *, timeout_s: float
+    ) -> Utterance:
+        """Press, speak, release; turn taking has to be manual (`TurnFields.mode`)."""
+        self.send(TurnStart(stream=_MICROPHONE))
+        utterance = self.say(recording, label)
+        await self.spoken(utterance, timeout_s=timeout_s)
+        self.send(TurnCommit(stream=_MICROPHONE, pts=utterance.end))
+        return utterance
+
+    def send(self, event: ClientMessage) -> None:
+        """Send an event after what already waits."""
+        self._outgoing.append(event)
+        self._work.set()
+
+    # -- what a user waits for ------------------------------------------------------------------
+
+    async def until(self, met: Callable[[], T], *, timeout_s: float, what: str) -> T:
+        """Wait until ``met`` returns something true, which is returned; it is asked at each event.
+
+        Raises:
+            WaitExpired: It did not within ``timeout_s``; the message names ``what``.
+            SessionEnded: The connection closed before.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not (value := met()):
+                    if self.ended is not None:
+                        raise self.ended
+                    await self._changed.wait()
+                return value
+        except TimeoutError:
+            raise WaitExpired(f"waited {timeout_s:g} s for {what}, in vain") from None
+
+    async def answered(self, utterance: Utterance, *, timeout_s: float) -> list[TurnTrace]:
+        """Wait until the turns that an utterance became are over and their replies were played.
+
+        More than one if the server found an end of speech in the middle of the utterance.
+
+        Raises:
+            WaitExpired: It took longer than ``timeout_s``.
+            SessionEnded: The connection closed before.
+        """
+
+        def over() -> list[TurnTrace]:
+            begin, end = utterance.begin, utterance.end
+            if begin is None or end is None or self._listening_microphone().position < end:
+                return []
+            return self.over(self.trace.between(begin, end))
+
+        return await self.until(
+            over, timeout_s=timeout_s, what=f"the answer to {utterance.label!r}"
+        )
+
+    async def ask(self, text: str, *, timeout_s: float) -> list[TurnTrace]:
+        """Type a text and wait until the reply was played.
+
+        Raises:
+            WaitExpired: It took longer than ``timeout_s``.
+            SessionEnded: The connection closed before.
+        """
+        return await self.command(InputText(text=text), timeout_s=timeout_s)
+
+    async def command(self, event: ClientMessage, *, timeout_s: float) -> list[TurnTrace]:
+        """Send an event that makes the agent speak, and wait until that was played."""
+        known = len(self.trace.turns)
+        self.send(event)
+        return await self.until(
+            lambda: self.over(self.trace.turns[known:]),
+            timeout_s=timeout_s,
+            what="the reply",
+        )
+
+    async def heard(self, seconds: float, *, since: int = 0, timeout_s: float) -> Playback:
+        """Wait until so much of a reply has passed the loudspeaker, or the reply is over.
+
+        Args:
+            seconds: Of the first stream after the first ``since`` ones of the speaker's history.
+            since: Streams to pass over.
+            timeout_s: For all of it.
+
+        Raises:
+            WaitExpired: It took longer than ``timeout_s``.
+            SessionEnded: The connection closed before.
+        """
+
+        def playback() -> Playback | None:
+            history = self.speaker.history
+            begun = len(history) > since and history[since].started_at is not None
+            return history[since] if begun else None
+
+        what = f"{seconds:g} s of the reply to be heard"
+        deadline = self._clock() + timeout_s
+        found = await self.until(playback, timeout_s=timeout_s, what=what)
+        assert found is not None
+        while found.outcome is None and found.heard_s < seconds:
+            if self.ended is not None:
+                raise self.ended
+            if self._clock() > deadline:
+                raise WaitExpired(f"waited {timeout_s:g} s for {what}, in vain")
+            await asyncio.sleep(max(0.002, seconds - found.heard_s))
+            self._play_on()
+        return found
+
+    def playback(self, turn: TurnTrace) -> Playback | None:
+        """The first audio of a turn's reply."""
+        streams = {playback.stream: playback for playback in self.speaker.history}
+        return next((streams[stream] for stream in turn.streams if stream in streams), None)
+
+    def over(self, turns: list[TurnTrace]) -> list[TurnTrace]:
+        """The turns, if there are any, all are over, and nothing plays; else none."""
+        done = turns and all(turn.is_over for turn in turns) and self.speaker.is_idle
+        return turns if done else []
+
+    # -- the tasks ------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Greet the server, then let the session run while the context lasts; see `connect`."""
+        try:
+            await self._greet()
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(self._read(), name="device reader"),
+                    tasks.create_task(self._write(), name="device writer"),
+                    tasks.create_task(self._capture(), name="device microphone"),
+                    tasks.create_task(self._keep_time(), name="device timers"),
+                ]
+                try:
+                    yield
+                    await self._leave()
+                finally:
+                    for task in running:
+                        task.cancel()
+        except ExceptionGroup as group:
+            # The tasks end without raising: this is what the caller's block raised.
+            raise group.exceptions[0] from group.exceptions[0].__cause__
+        finally:
+            await self._close()
+
+    async def _greet(self) -> None:
+        """Exchange hello and welcome."""
+        await self._socket.send(self._protocol.hello(self._hello(), self._clock()))
+        try:
+            async with asyncio.timeout(self.settings.open_timeout_s):
+                while self._welcome is None:
+                    self._take(await self._socket.recv())
+        except TimeoutError:
+            raise WaitExpired(
+                f"{self.settings.url} sent no welcome within {self.settings.open_timeout_s:g} s"
+            ) from None
+        except ConnectionClosed as error:
+            raise self._refusal(error) from error
+        self._agree(self._welcome)
+
+    async def _read(self) -> None:
+        """Take the server's messages until the socket closes."""
+        try:
+            while True:
+                self._take(await self._socket.recv())
+        except ConnectionClosed as error:
+            self._end(error)
+
+    async def _write(self) -> None:
+        """Number and send what waits; one message at a time, each with a deadline."""
+        try:
+            while True:
+                while self._outgoing:
+                    message = self._seal(self._outgoing.popleft())
+                    async with asyncio.timeout(self.settings.send_deadline_s):
+                        await self._socket.send(message)
+                self._work.clear()
+                await self._work.wait()
+        except ConnectionClosed as error:
+            self._end(error)
+        except TimeoutError:
+            self._socket.transport.abort()
+
+    async def _capture(self) -> None:
+        """Send a microphone frame whenever its last sample has been captured."""
+        microphone, encoder = self.microphone, self._encoder
+        if microphone is None or encoder is None:
+            return
+        microphone.open(self._clock())
+        while True:
+            delay = microphone.next_due() - self._clock()
+            if delay > 0:
+                await asyncio.sleep(delay)
+            was_speaking = microphone.is_speaking
+            for frame in encoder.encode(microphone.next_frame()):
+                self._queue_speech(frame.payload, frame.samples, self._clock())
+            if was_speaking:
+                self._notify()
+            if delay <= 0:
+                await asyncio.sleep(0)
+
+    async def _keep_time(self) -> None:
+        """Let the loudspeaker and the protocol know what time it is, when they asked for it."""
+        while True:
+            self._play_on()
+            self._tick.clear()
+            now = self._clock()
+            self._answer(self._protocol.on_deadline(now))
+            wake = self._next_wake()
+            try:
+                async with asyncio.timeout(None if wake is None else max(0.0, wake - now)):
+                    await self._tick.wait()
+            except TimeoutError:
+                continue
+
+    # -- what they do ---------------------------------------------------------------------------
+
+    def _hello(self) -> Hello:
+        settings = self.settings
+        formats = (settings.microphone, settings.speaker)
+        offers = [
+            (FormatOffer(each.codec, each.rate, each.frame_ms),) if each else () for each in formats
+        ]
+        return Hello(
+            protocol=1,
+            client=ClientInfo(name=settings.name, version=VERSION),
+            audio=AudioOffer(
+                in_=offers[0],
+                out=offers[1],
+                out_buffer_ms=settings.out_buffer_ms,
+                out_start_ms=settings.out_start_ms,
+                aec=settings.aec,
+            ),
+            features=settings.features,
+            session=settings.session,
+            preset=settings.preset,
+        )
+
+    def _listening_microphone(self) -> Microphone:
+        if self.microphone is None:
+            raise ClientError("this session has no microphone: it was opened for text only")
+        return self.microphone
+
+    def _agree(self, welcome: Welcome) -> None:
+        """Open the microphone in the format that was agreed."""
+        agreed = welcome.audio.in_
+        if agreed is not None:
+            self._encoder = AudioEncoder(agreed, source_rate=agreed.rate)
+            self.microphone = Microphone(
+                rate=agreed.rate, frame_samples=self._encoder.frame_samples
+            )
+        self._reports_playout = "playout" in welcome.features
+
+    def _queue_speech(self, payload: bytes, samples: int, captured_at: float) -> None:
+        """Let a frame wait for the socket; stale speech gives way to fresh speech."""
+        if self._paused:
+            self._missing += samples
+            return
+        self._outgoing.append(_Speech(payload, samples, captured_at, self._missing))
+        self._missing = 0
+        if len(self._outgoing) > _MAX_WAITING_FRAMES:
+            self._drop_oldest_speech()
+        self._work.set()
+
+    def _drop_oldest_speech(self) -> None:
+        frames = [index for index, each in enumerate(self._outgoing) if isinstance(each, _Speech)]
+        if len(frames) < 2:
+            return
+        first, second = frames[:2]
+        dropped, following = self._outgoing[first], self._outgoing[second]
+        assert isinstance(dropped, _Speech)
+        assert isinstance(following, _Speech)
+        gap = dropped.gap + dropped.samples + following.gap
+        self._outgoing[second] = replace(following, gap=gap)
+        del self._outgoing[first]
+        self.dropped_frames += 1
+
+    def _seal(self, outgoing: _Outgoing) -> str | bytes:
+        if isinstance(outgoing, _Speech):
+            return self._protocol.frame(
+                outgoing.payload, outgoing.samples, outgoing.captured_at, gap=outgoing.gap
+            )
+        return self._protocol.seal(outgoing, self._clock())
+
+    def _answer(self, outcome: ClientOutcome) -> None:
+        """Send what the protocol replies by itself."""
+        self._outgoing.extend(outcome.replies)
+        if outcome.close is not None:
+            self.ended = SessionEnded(outcome.close.reason, code=outcome.close.code)
+            self._socket.transport.abort()
+        self._work.set()
+
+    def _take(self, message: str | bytes) -> None:
+        now = self._clock()
+        if isinstance(message, str) and self._observe_text is not None:
+            self._observe_text(message)
+        outcome = self._protocol.receive(message, now)
+        for event in outcome.events:
+            self._handle(event, now)
+        self.problems += outcome.problems
+        self._answer(outcome)
+        self._play_on()
+        self._notify()
+
+    def _handle(self, event: ServerEvent, now: float) -> None:
+        self.trace.take(event, now)
+        match event:
+            case Welcome():
+                self._welcome = event
+            case AudioStart():
+                self._open_stream(event, now)
+            case AudioFrame():
+                self._play(event, now)
+            case Interrupt(stream=stream):
+                self.speaker.flush(stream, now)
+            case Flow(state=state):
+                self._paused = state == "pause"
+            case ErrorReport():
+                self.errors.append(event)
+            case _:
+                pass
+        if self._observe is not None:
+            self._observe(event, now)
+
+    def _open_stream(self, event: AudioStart, now: float) -> None:
+        for decoder in self._decoders.values():
+            decoder.close()
+        decoder = StreamDecoder(AudioFormat(event.codec, event.rate, event.frame_ms))
+        self._decoders = {event.stream: decoder}
+        self.speaker.open(
+            event.stream,
+            response=event.response,
+            rate=event.rate,
+            audio_rate=decoder.audio_rate,
+            now=now,
+        )
+
+    def _play(self, frame: AudioFrame, now: float) -> None:
+        if frame.payload:
+            audio, samples = self._decode(frame)
+            self.speaker.play(frame.stream, pts=frame.pts, samples=samples, audio=audio, now=now)
+        if frame.end:
+            self.speaker.end(frame.stream, now)
+
+    def _decode(self, frame: AudioFrame) -> tuple[Int16Audio, int]:
+        decoder = self._decoders.get(frame.stream)
+        if decoder is not None:
+            try:
+                return decoder.decode(frame.payload)
+            except AudioError:
+                # As on a device: nothing of it can be played, and the gap becomes silence.
+                self.undecodable_frames += 1
+        return np.zeros(0, np.int16), 0
+
+    def _notify(self) -> None:
+        """Let everybody who waits look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _play_on(self) -> None:
+        """Let the loudspeaker catch up with the clock, and report."""
+        reports = self.speaker.poll(self._clock())
+        if self._reports_playout:
+            for report in reports:
+                self.send(report)
+        self._tick.set()
+
+    def _next_wake(self) -> float | None:
+        times = (self.speaker.next_deadline(), self._protocol.next_deadline())
+        return min((each for each in times if each is not None), default=None)
+
+    # -- the end --------------------------------------------------------------------------------
+
+    async def _leave(self) -> None:
+        """Say bye, and wait a little until the server has closed."""
+        if self.ended is not None:
+            return
+        self.send(Bye())
+        try:
+            async with asyncio.timeout(_LEAVE_S):
+                while self.ended is None:
+                    await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _close(self) -> None:
+        """Close the socket, gracefully if that is quick, and free the codecs."""
+        try:
+            async with asyncio.timeout(_LEAVE_S):
+                await self._socket.close()
+        except TimeoutError:
+            self._socket.transport.abort()
+        if self._encoder is not None:
+            self._encoder.close()
+        for decoder in self._decoders.values():
+            decoder.close()
+
+    def _end(self, error: ConnectionClosed) -> None:
+        code, reason = _close_frame(error)
+        if self.ended is None:
+            self.ended = SessionEnded(self._explain(code, reason), code=code)
+        self._notify()
+
+    def _refusal(self, error: ConnectionClosed) -> Refused:
+        code, reason = _close_frame(error)
+        return Refused(
+            f"{self.settings.url} refused the session: {self._explain(code, reason)}", code=code
+        )
+
+    def _explain(self, code: int, reason: str) -> str:
+        """One line about the end of a connection: the last fatal error, or the close code."""
+        fatal = next((error for error in reversed(self.errors) if error.fatal), None)
+        if fatal is not None:
+            return f"{fatal.message} ({fatal.code}, close code {code})"
+        known = {int(each): rule.meaning for each, rule in CLOSES.items()}
+        meaning = known.get(code, "the connection was lost" if code == 1006 else "no reason given")
+        return f"the server closed with {code}: {reason or meaning}"
+
+
+def _close_frame(error: ConnectionClosed) -> tuple[int, str]:
+    if error.rcvd is None:
+        return 1006, ""
+    return error.rcvd.code, error.rcvd.reason
