@@ -348,10 +348,8 @@ class _Timeline:
         found = self._agreement.close(hypothesis.text, hypothesis.words)
         self._closed.append((self._open_from, hypothesis))
         self._open_from, self._final = cut, None
-        self._breaks = [replace(each, final=None) for each in self._breaks if each.speech_end > cut]
-        self._postpone(cut, self._settings.partial_seconds)
-        if self._paused is not None:
-            self._paused = self._clip(self._paused)
+        # Finals at later pauses began with the words that are closed now.
+        self._breaks = [replace(each, final=None) for each in self._breaks if each.cut > cut]
         return _partial(found, hypothesis)
 
 
