@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from num2words import num2words
 
@@ -147,8 +147,7 @@ def _is_silent(character: str) -> bool:
 _PAUSES: Final = ".,;:!?"
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A stretch of the clean text and what is said for it; "" for white space and silence."""
 
     start: int
@@ -223,21 +222,24 @@ def _widened(text: str, words: list[SpeakableWord]) -> Iterator[SpeakableWord]:
 
 _Reader: TypeAlias = "Callable[[re.Match[str]], str | None]"
 
-_LITERALS: Final = {
-    **dict.fromkeys('()[]{}"“”„«»<>\\^*_~#`‹›⟨⟩「」『』【】《》〈〉（）', " "),
-    **{"’": "'", "‘": "'", "ʼ": "'", "。": ". ", "！": "! ", "？": "? ", "．": ". ", "｡": ". "},
-    **{
-        "，": ", ",
-        "、": ", ",
-        "：": ": ",
-        "；": "; ",
-        _BULLET: " ",
-        "‑": "-",
-        "|": ", ",
-        "\u00ad": "",
-    },
-}
-_WIDE_MARKS: Final = frozenset("。！？．｡，、：；")
+_LITERALS: Final = str.maketrans(
+    {
+        **dict.fromkeys('()[]{}"“”„«»<>\\^*_~#`‹›⟨⟩「」『』【】《》〈〉（）', " "),
+        **{"’": "'", "‘": "'", "ʼ": "'", "。": ". ", "！": "! ", "？": "? ", "．": ". ", "｡": ". "},
+        **{
+            "，": ", ",
+            "、": ", ",
+            "：": ": ",
+            "；": "; ",
+            _BULLET: " ",
+            "‑": "-",
+            "|": ", ",
+            "\u00ad": "",
+        },
+    }
+)
+_WIDE_MARKS: Final = "。！？．｡，、：；"
+_LITERAL: Final = re.compile(rf"\s+|[{_WIDE_MARKS}]|[^\s{_WIDE_MARKS}]+")
 _TRAILING: Final = ".,;:!?)]}'\"”’»*_"
 
 
@@ -255,7 +257,7 @@ class _FrontEnd:
         while position < len(text):
             found = self._next(text, position, upcoming)
             until = found.start if found else len(text)
-            yield from (_literal(text, index) for index in range(position, until))
+            yield from map(_literal, _LITERAL.finditer(text, position, until))
             if found is None:
                 return
             yield found
@@ -280,7 +282,7 @@ class _FrontEnd:
             if match is None or (spoken := read(match)) is None:
                 upcoming[best] = rule.search(text, _start(match) + 1)
                 continue
-            return _Piece(match.start(), match.end(), spoken, is_break="\n" in match[0])
+            return _Piece(match.start(), match.end(), spoken, "\n" in match[0])
 
     # The patterns below may assume that the tables they use are not empty.
 
@@ -732,11 +734,11 @@ def _looks_like_year(number: str) -> bool:
     return len(number) == 4 and number.isdigit() and 1100 <= int(number) <= 2099
 
 
-def _literal(text: str, index: int) -> _Piece:
-    character = text[index]
-    spoken = "" if character.isspace() else _LITERALS.get(character, character)
-    is_break = character.isspace() or character in _WIDE_MARKS
-    return _Piece(index, index + 1, spoken, is_break=is_break)
+def _literal(match: re.Match[str]) -> _Piece:
+    """Read a stretch that no rule reads: white space, a wide mark, or the rest of a word."""
+    text = match[0]
+    spoken = "" if text.isspace() else text.translate(_LITERALS)
+    return _Piece(match.start(), match.end(), spoken, text.isspace() or text in _WIDE_MARKS)
 
 
 @cache

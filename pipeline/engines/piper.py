@@ -45,7 +45,9 @@ __all__ = ["Pauses", "PiperSettings", "load"]
 
 log = logging.getLogger(__name__)
 
-_REFERENCE: Final = "The birch canoe slid on the smooth planks, and the sun was warm."
+_REFERENCE: Final = (
+    "The birch canoe slid on the smooth planks. Where is it now, and what do you see?"
+)
 _MARKS: Final = frozenset(".,;:!?\"'()-")
 _WARM_UP: Final = (
     "Yes.",
@@ -154,6 +156,7 @@ def load(settings: PiperSettings) -> PiperVoice:
     content = _read_config(settings)
     try:
         config = piper_config.PiperConfig.from_dict(content)
+        _check(config)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = (
             f"{_config_path(settings)} is no Piper voice configuration ({error!r}); "
@@ -210,6 +213,15 @@ def _read_config(settings: PiperSettings) -> dict[str, Any]:
         message = f"{path} holds {type(content).__name__}, expected an object; download it again"
         raise EngineUnavailable(message)
     return content
+
+
+def _check(config: _Config) -> None:
+    if missing := {"^", "_", "$"} - set(config.phoneme_id_map):
+        message = f"phoneme_id_map lacks {' '.join(sorted(missing))}"
+        raise ValueError(message)
+    if not 8000 <= config.sample_rate <= 48000:
+        message = f"sample_rate is {config.sample_rate}, expected 8000 to 48000"
+        raise ValueError(message)
 
 
 def _open(settings: PiperSettings, runtime: ModuleType) -> tuple[_Session, bool]:
@@ -309,20 +321,22 @@ class PiperVoice(Voice):
         return self._gain
 
     def measure(self) -> None:
-        """Synthesise a reference sentence and fix the gain by it.
+        """Synthesise two reference sentences and fix the gain by them.
 
         Raises:
             EngineUnavailable: If the model does not run, or gives no sound.
         """
+        known = self._piper.config.phoneme_id_map
+        # A voice whose phonemes are the letters of another script knows none of the reference.
+        sentences = self._phonemize(_REFERENCE) or (tuple(filter(_sounds, known))[:60],)
         try:
-            sounds = [self._synthesize(ids, 1.0, _Never()) for ids in self._phonemize(_REFERENCE)]
+            sounds = [self._synthesize(phonemes, 1.0, _Never()) for phonemes in sentences]
         except EngineFailed as error:
             raise EngineUnavailable(
                 f"{self._settings.path}: {error}; is it a Piper voice?"
             ) from error
-        level = max(
-            (_active_rms(sound.audio, self.sample_rate) for sound in sounds if sound), default=0
-        )
+        levels = [_active_rms(sound.audio, self.sample_rate) for sound in sounds if sound]
+        level = sum(levels) / max(len(levels), 1)
         if not level:
             message = f"{self._settings.path} gives silence; download the voice again"
             raise EngineUnavailable(message)

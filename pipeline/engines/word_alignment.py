@@ -6,6 +6,7 @@ spells out, so that groups and words do not correspond one to one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -113,7 +114,7 @@ def _steps(words: Sequence[int], groups: Sequence[int]) -> list[_Step]:
     moves += [(1, count) for count in range(2, _MOST_JOINED + 1)]
     best = {(0, 0): (0.0, (0, 0))}
     slope = len(groups) / max(len(words), 1)
-    band = _BAND + abs(len(words) - len(groups))
+    band = _BAND + math.ceil(slope)  # each row overlaps the next, so that the end can be reached
     for word in range(len(words) + 1):
         middle = round(word * slope)
         for group in range(max(0, middle - band), min(len(groups), middle + band) + 1):

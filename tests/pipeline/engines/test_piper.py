@@ -5,6 +5,7 @@ import sys
 import threading
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -322,6 +323,37 @@ def test_a_wrong_configuration_is_refused(tmp_path: Path, content: str, message:
     settings.path.with_name("voice.onnx.json").write_text(content, encoding="utf-8")
     with pytest.raises(EngineUnavailable, match=message):
         load(settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"phoneme_id_map": {"^": [1], "a": [14]}}, r"phoneme_id_map lacks \$ _"),
+        ({"audio": {"sample_rate": 5}}, "sample_rate is 5, expected 8000 to 48000"),
+        ({"num_symbols": "many", "phoneme_id_map": None}, "no Piper voice configuration"),
+    ],
+)
+def test_a_configuration_that_no_voice_can_have_is_refused(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(EngineUnavailable, match=message):
+        load(changed(tmp_path, **change))
+
+
+def test_the_configuration_of_another_voice_is_refused(tmp_path: Path) -> None:
+    ids = {
+        symbol: [999 + number] for number, symbol in enumerate("^_$ .?abcdefghijklmnopqrstuvwxyz")
+    }
+    with pytest.raises(EngineUnavailable, match="is it a Piper voice"):
+        load(changed(tmp_path, phoneme_id_map=ids))
+
+
+def test_a_voice_of_letters_needs_no_phonemes_of_the_reference(tmp_path: Path) -> None:
+    symbols = "^_$ .абвгд"
+    ids = {symbol: [number] for number, symbol in enumerate(symbols)}
+    voice = load(changed(tmp_path, phoneme_type="text", phoneme_id_map=ids))
+    words = words_of(spoken(voice, "да баг вада"))
+    assert [(word.start, word.end) for word in words] == [(0, 2), (3, 6), (7, 11)]
 
 
 def test_a_voice_whose_phonemes_come_from_the_network_is_refused(tmp_path: Path) -> None:
