@@ -52,7 +52,7 @@ EngineReports = Mapping[str, Callable[[], EngineStatistics]]
 class Metrics:
     """Counts what happens; an instance has a registry of its own, so two servers do not mix.
 
-    All methods cost about a microsecond and never raise.
+    Counting a message costs about 3 µs, a turn 20 µs, `text` 2 ms.
 
     Args:
         engines: Name of each engine to where its statistics come from, read at every scrape.

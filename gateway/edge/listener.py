@@ -21,7 +21,7 @@ from urllib.parse import parse_qs
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHeader
+from websockets.exceptions import ConnectionClosed, InvalidHeader
 from websockets.headers import parse_subprotocol
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -263,12 +263,14 @@ class Listener:
         self, reason: str, status: int, text: str, header: tuple[str, str] | None = None
     ) -> Response:
         self._refused(reason)
+        log.debug("refused with %d: %s", status, reason)
         page = Page(status, "text/plain; charset=utf-8", text.encode() + b"\n")
         return _answer(page, *([header] if header else []))
 
     async def _serve_connection(self, connection: ServerConnection) -> None:
         try:
-            await self._handle(connection, self._verdicts.get(connection))
+            with contextlib.suppress(ConnectionClosed):
+                await self._handle(connection, self._verdicts.get(connection))
         finally:
             self._verdicts.pop(connection, None)
 
@@ -325,7 +327,8 @@ def _tune(transport: asyncio.BaseTransport, user_timeout_ms: int) -> None:
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout_ms))
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        # Else the kernel takes megabytes that nobody reads, and an interruption comes after them.
+        # Else the kernel takes 4 MB for a client that does not read (0.2 MB with it, measured on
+        # loopback): the send deadline would begin minutes late, and an interruption wait behind.
         options.append((socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, WRITE_LIMIT))
     for option in options:
         with contextlib.suppress(OSError):

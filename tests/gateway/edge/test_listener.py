@@ -360,19 +360,21 @@ async def test_metrics_are_for_this_machine_and_for_holders_of_the_key(security,
 # -- sockets ------------------------------------------------------------------------------------
 
 
-async def test_sockets_send_at_once_and_give_up_on_dead_peers():
+async def test_sockets_send_at_once_hold_little_and_give_up_on_dead_peers():
     options = {}
 
     async def handle(websocket):
         sock = websocket.transport.get_extra_info("socket")
         options["nodelay"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         options["timeout"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        options["unsent"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
 
     async with House(handle, send_deadline_s=2.0) as house:
         async with house.connect() as client:
             await client.wait_closed()
         assert options["nodelay"]
         assert options["timeout"] == 6000
+        assert options["unsent"] == 32768
 
 
 async def test_tls_is_served_with_the_certificate():
@@ -393,6 +395,17 @@ async def test_a_certificate_that_cannot_be_used_stops_the_start():
     security = {"tls_certificate": PEM / "localhost.pem", "tls_key": PEM / "gone.pem"}
     with pytest.raises(CertificateError):
         await House(security=security).listener.start()
+
+
+async def test_a_handler_may_let_the_end_of_its_connection_through(caplog):
+    async def handle(websocket):
+        await websocket.recv()
+
+    async with House(handle) as house:
+        async with house.connect():
+            pass
+        await until(lambda: house.listener.connections == 0)
+    assert not caplog.records
 
 
 # -- listening ----------------------------------------------------------------------------------
