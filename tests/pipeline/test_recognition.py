@@ -395,9 +395,10 @@ async def test_a_partial_of_a_window_that_has_closed_is_dropped(start):
     assert [job.priority for job in bench.waiting] == [Priority.PARTIAL]
     late = bench.waiting[0]
     await bench.hear(words(12, 14))  # the window is full, and closes with the final of its pause
+    shown = len(bench.partials)
     late.end()
     await settle()
-    assert late.stop.is_set()
+    assert len(bench.partials) == shown
     await bench.end_jobs()
     assert bench.partials[-1].text == text(1, 14)
     await bench.finish(bench.position)
@@ -407,9 +408,10 @@ async def test_a_partial_of_a_window_that_has_closed_is_dropped(start):
 
 async def test_a_pause_behind_a_closed_window_is_decoded_anew(start):
     bench = start(window_seconds=4, partials=False)
-    for first, last in ((1, 5), (6, 11)):  # pauses from 1.5 and from 3.7 s, the second up to 4.1 s
+    # Pauses from 1.5 and from 3.95 s; the middle of the second is beyond the window.
+    for first, last, after in ((1, 5, 0.65), (6, 11, 0.4)):
         await bench.hear(words(first, last))
-        await bench.pause(after=0.4)
+        await bench.pause(after)
         await bench.end_jobs()
         bench.turn.resume()
     await bench.hear(words(12, 25))
@@ -417,6 +419,19 @@ async def test_a_pause_behind_a_closed_window_is_decoded_anew(start):
     await bench.finish(bench.position)
     await bench.end_jobs()
     assert bench.task.result().text == text(1, 25)
+
+
+async def test_a_window_is_not_closed_almost_empty(start):
+    bench = start(window_seconds=4, partials=False)
+    await bench.hear(words(1, 2))
+    await bench.pause(after=0.3)
+    await bench.end_jobs()
+    bench.turn.resume()
+    for number in range(3, 12):
+        await bench.hear(words(number, number), silence(0.15))
+        await bench.end_jobs()
+    assert len(bench.reader.jobs) == 2
+    assert len(bench.reader.jobs[-1].audio) >= 1.6 * SAMPLE_RATE
 
 
 async def test_nothing_is_decoded_behind_a_window_that_closed_with_the_turn(start):
