@@ -262,6 +262,12 @@ def test_the_readme_lists_every_setting_as_it_is():
     assert match[1] == table(), "paste the output of `parley config --table`"
 
 
+def test_no_setting_is_dead():
+    sources = "".join(path.read_text(encoding="utf-8") for path in README.parent.rglob("*.py"))
+    unread = [item.name for item in settings() if not re.search(rf"\.{item.key}\b", sources)]
+    assert unread == []
+
+
 def test_every_default_is_within_its_own_range():
     for setting in settings():
         if setting.default is not None:
