@@ -57,17 +57,20 @@ def merge_roles(messages: Iterable[Message]) -> list[Message]:
 def split_turns(messages: Sequence[Message]) -> tuple[list[Message], list[list[Message]]]:
     """Split a conversation into the system messages at its head and its turns.
 
-    A turn is a user's message with everything up to the next one. An assistant's greeting that
-    opens the conversation is a turn of its own.
+    A turn is a user's message with everything up to the next one, and with the system message
+    right before it. An assistant's greeting that opens the conversation is a turn of its own.
     """
     head = 0
     while head < len(messages) and messages[head].role == "system":
         head += 1
     turns: list[list[Message]] = []
+    before = None
     for message in messages[head:]:
-        if message.role == "user" or not turns:
+        begins = message.role == "system" or (message.role == "user" and before != "system")
+        if begins or not turns:
             turns.append([])
         turns[-1].append(message)
+        before = message.role
     return list(messages[:head]), turns
 
 
@@ -96,6 +99,7 @@ class ChatTemplate:
         self._check([user])
         self._takes_system = self._accepts([Message("system", _PROBE), user])
         self._takes_greeting = self._accepts([assistant, Message("user", _PROBE)])
+        self._takes_reminders = self._accepts([user, assistant, Message("system", _PROBE), user])
 
     def render(self, messages: Sequence[Message]) -> str:
         """Return the prompt: the conversation, and the header of the assistant's next message.
@@ -106,17 +110,17 @@ class ChatTemplate:
         return self._check(self._adapt(merge_roles(messages)))
 
     def _adapt(self, messages: list[Message]) -> list[Message]:
-        if not messages:
-            return [_OPENING]
-        system = messages[0] if messages[0].role == "system" else None
-        rest = messages[1:] if system else messages
+        head = messages[:1] if messages and messages[0].role == "system" else []
+        rest = messages[len(head) :]
+        if not self._takes_reminders:
+            rest = _fold_reminders(rest)
         greets = not rest or rest[0].role == "assistant"
-        if system and (not self._takes_system or (greets and not self._takes_greeting)):
+        if head and (not self._takes_system or (greets and not self._takes_greeting)):
             # The instructions become the user's first words, or part of them.
-            return _fold(system.content, rest)
-        if system is None and greets and not self._takes_greeting:
+            return _fold(head[0].content, rest)
+        if not head and greets and not self._takes_greeting:
             return [_OPENING, *rest]
-        return messages
+        return [*head, *rest]
 
     def _check(self, messages: Sequence[Message]) -> str:
         try:
@@ -146,6 +150,17 @@ def _fold(instructions: str, rest: list[Message]) -> list[Message]:
     if rest and rest[0].role == "user":
         return [Message("user", f"{instructions}\n\n{rest[0].content}"), *rest[1:]]
     return [Message("user", instructions), *rest]
+
+
+def _fold_reminders(messages: list[Message]) -> list[Message]:
+    """Put every system message in front of the user message that follows, or make it one."""
+    folded: list[Message] = []
+    for message in reversed(messages):
+        if message.role == "system":
+            folded = _fold(message.content, folded)
+        else:
+            folded.insert(0, message)
+    return merge_roles(folded)
 
 
 def _compile(

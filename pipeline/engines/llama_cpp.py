@@ -61,9 +61,9 @@ class LlamaSettings:
             at their longest, and enough for one.
         threads: CPU threads. More than the cores that nothing else uses makes everything slower.
         gpu_layers: Layers to put on a GPU where this build supports one; negative means all.
-        batch_tokens: Prompt tokens per native call.
-        step_tokens: Prompt tokens that the device works on at a time; on a GPU, which cannot be
-            aborted within a step, it bounds how long stopping takes.
+        batch_tokens: Prompt tokens per native call. On a GPU, where a call cannot be aborted, it
+            bounds how long stopping takes.
+        step_tokens: Prompt tokens that are worked on at a time within a call.
         top_k, top_p, min_p: Sampling, where the prompt's temperature is above 0.
         stop: Texts that end a reply, besides the model's own end-of-turn tokens.
         template: Jinja chat template instead of the model's own.
@@ -243,6 +243,7 @@ class LlamaSession:
         history, words = self.history, self._model.vocabulary
         limit = self._take(prompt)
         size, cached = len(history.ids), self._rewind()
+        history.begin_reply()
         text = ReplyText(self._model.stop)
         finish: Literal["stop", "length", "stopped"] = "length"
         with self._model.context.sampler(prompt, self._model.settings) as sampler:
@@ -310,11 +311,11 @@ class LlamaSession:
         text = body.encode()
         count, size = history.match(text)
         rest = words.tokenize(text[size:])
-        if count and rest and not words.is_special(rest[0]):
-            # Only special tokens cut a text before it is tokenised: go back to the last one, or to
-            # tokens without text, behind which a reply began.
-            while (
-                count and history.spans[count - 1] and not words.is_special(history.ids[count - 1])
+        if rest and not words.is_special(rest[0]):
+            # A text is tokenised from one special token to the next, and so is a reply from its
+            # beginning: go back to where one of them began.
+            while count and not (
+                count in history.replies or words.is_special(history.ids[count - 1])
             ):
                 count -= 1
                 size -= len(history.spans[count])
@@ -324,7 +325,7 @@ class LlamaSession:
         if words.beginning is not None and ids[:1] != [words.beginning]:
             ids, spans = [words.beginning, *ids], [b"", *spans]
         final = words.tokenize(thought.encode())
-        history.replace([*ids, *final], [*spans, *(b"" for _ in final)])
+        history.replace([*ids, *final], [*spans, *(b"" for _ in final)], kept=count)
 
     # -- the cache -------------------------------------------------------------------------------
 
@@ -585,7 +586,7 @@ class _Context:
                 native.llama_sampler_init_top_p(settings.top_p, 1),
                 native.llama_sampler_init_min_p(settings.min_p, 1),
                 native.llama_sampler_init_temp(prompt.temperature),
-                native.llama_sampler_init_dist(prompt.seed & 0xFFFFFFFF),
+                native.llama_sampler_init_dist(prompt.seed & 0x7FFFFFFF),  # all ones: random
             ]
         for link in links:
             native.llama_sampler_chain_add(chain, link)

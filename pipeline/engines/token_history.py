@@ -20,20 +20,27 @@ class TokenHistory:
         spans: For each token the bytes of the rendered conversation that it stands for; ``b""`` for
             tokens that the next rendering will not show (white space that templates trim, the empty
             thought after an assistant's header).
+        replies: The numbers of tokens with which generated replies began.
         decoded: How many of them the KV cache holds, from the first.
     """
 
-    __slots__ = ("decoded", "ids", "spans")
+    __slots__ = ("decoded", "ids", "replies", "spans")
 
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.spans: list[bytes] = []
+        self.replies: set[int] = set()
         self.decoded = 0
 
     def match(self, text: bytes) -> tuple[int, int]:
-        """Return how many tokens spell out the beginning of ``text``, and how many bytes of it."""
+        """Return how many tokens spell out the beginning of ``text``, and how many bytes of it.
+
+        White space before a reply, which some templates add and some models generate, is passed.
+        """
         count = size = 0
         for span in self.spans:
+            if count in self.replies:
+                size = len(text) - len(text[size:].lstrip())
             if not text.startswith(span, size):
                 break
             count, size = count + 1, size + len(span)
@@ -42,15 +49,26 @@ class TokenHistory:
                 count -= 1
         return count, size
 
-    def replace(self, ids: Sequence[int], spans: Sequence[bytes]) -> None:
-        """Become another conversation; what both begin with stays decoded."""
+    def replace(self, ids: Sequence[int], spans: Sequence[bytes], *, kept: int) -> None:
+        """Become another conversation.
+
+        Args:
+            ids: Its tokens.
+            spans: What they stand for.
+            kept: How many tokens were taken over from this one, from the first.
+        """
         common = 0
         for old, new in zip(self.ids, ids, strict=False):
             if old != new:
                 break
             common += 1
         self.ids, self.spans = list(ids), list(spans)
+        self.replies = {number for number in self.replies if number < kept}
         self.decoded = min(self.decoded, common)
+
+    def begin_reply(self) -> None:
+        """Say that the next token is the first of a reply."""
+        self.replies.add(len(self.ids))
 
     def append(self, token: int, span: bytes) -> None:
         """Add a generated token, which is not decoded yet."""

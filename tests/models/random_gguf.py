@@ -1,7 +1,7 @@
 """Writes language models with random weights: real files of any size that say nothing sensible.
 
 Their vocabulary is byte-level: one token per byte, one merge (llama.cpp insists on one), and the
-marks of ChatML. They generate printable ASCII and the mark that ends a turn.
+marks of ChatML and of thoughts. Greedy they generate printable ASCII and the mark that ends a turn.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>")
 VOCABULARY = 256 + len(SPECIAL) + 1
 
 
@@ -53,9 +53,21 @@ def write(
     """Write a llama model to ``path`` and return it. One random block serves all layers."""
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "llama")
-    _write_geometry(writer, geometry)
+    _write_geometry(writer, geometry, VOCABULARY)
+    _write_vocabulary(writer, template)
+    block = _llama_block(random, geometry)
+    return _finish(path, writer, geometry, block, _readable(random, geometry), random)
+
+
+def _readable(random: np.random.Generator, geometry: Geometry) -> Tensor:
+    output = _matrix(random, VOCABULARY, geometry.width)
+    output[[*range(0x20), *range(0x7F, 258), 259, 260]] = 0.0
+    return output
+
+
+def _llama_block(random: np.random.Generator, geometry: Geometry) -> dict[str, Tensor]:
     width, hidden = geometry.width, geometry.hidden
-    block: dict[str, Tensor] = {
+    return {
         "attn_norm.weight": np.ones(width, np.float32),
         "attn_q.weight": _matrix(random, width, width),
         "attn_k.weight": _matrix(random, width, width),
@@ -66,7 +78,6 @@ def write(
         "ffn_up.weight": _matrix(random, hidden, width),
         "ffn_down.weight": _matrix(random, width, hidden),
     }
-    return _finish(path, writer, geometry, block, template, random)
 
 
 def write_recurrent(path: Path, geometry: Geometry = TINY, *, seed: int = 1) -> Path:
@@ -97,7 +108,8 @@ def write_recurrent(path: Path, geometry: Geometry = TINY, *, seed: int = 1) -> 
         "ssm_d": np.ones(inner, np.float32),
         "ssm_out.weight": _matrix(random, width, inner),
     }
-    return _finish(path, writer, geometry, block, TEMPLATE, random)
+    _write_vocabulary(writer, TEMPLATE)
+    return _finish(path, writer, geometry, block, _readable(random, geometry), random)
 
 
 def _matrix(random: np.random.Generator, rows: int, columns: int) -> Tensor:
@@ -110,15 +122,12 @@ def _finish(
     writer: gguf.GGUFWriter,
     geometry: Geometry,
     block: dict[str, Tensor],
-    template: str | None,
+    output: Tensor,
     random: np.random.Generator,
 ) -> Path:
-    _write_vocabulary(writer, template)
-    writer.add_tensor("token_embd.weight", _matrix(random, VOCABULARY, geometry.width))
+    writer.add_tensor("token_embd.weight", _matrix(random, len(output), geometry.width))
     writer.add_tensor("output_norm.weight", np.ones(geometry.width, np.float32))
     # Not tied: tied random embeddings repeat the last token for ever.
-    output = _matrix(random, VOCABULARY, geometry.width)
-    output[[*range(0x20), *range(0x7F, 258)]] = 0.0
     writer.add_tensor("output.weight", output)
     for layer in range(geometry.layers):
         for name, tensor in block.items():
@@ -130,7 +139,36 @@ def _finish(
     return path
 
 
-def _write_geometry(writer: gguf.GGUFWriter, geometry: Geometry) -> None:
+def write_sentencepiece(path: Path, geometry: Geometry = TINY, *, template: str) -> Path:
+    """Write a llama model with a SentencePiece vocabulary: a first token, and a space before all.
+
+    It knows single characters and a few pairs; its only special tokens are ``<s>`` and ``</s>``.
+    """
+    random = np.random.default_rng(1)
+    letters = [chr(code) for code in range(0x21, 0x7F)]
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *letters]
+    pieces += ["▁t", "th", "▁H", "▁Hi"]
+    kinds = [gguf.TokenType.UNKNOWN, *[gguf.TokenType.CONTROL] * 2, *[gguf.TokenType.BYTE] * 256]
+    kinds += [gguf.TokenType.NORMAL] * (len(pieces) - len(kinds))
+    writer = gguf.GGUFWriter(path, "llama")
+    _write_geometry(writer, geometry, len(pieces))
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(pieces)
+    writer.add_token_scores([-float(number) for number in range(len(pieces))])
+    writer.add_token_types(kinds)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    writer.add_add_bos_token(True)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(True)
+    writer.add_chat_template(template)
+    output = _matrix(random, len(pieces), geometry.width)
+    output[:259] = 0.0
+    return _finish(path, writer, geometry, _llama_block(random, geometry), output, random)
+
+
+def _write_geometry(writer: gguf.GGUFWriter, geometry: Geometry, vocabulary: int) -> None:
     writer.add_context_length(geometry.context)
     writer.add_embedding_length(geometry.width)
     writer.add_block_count(geometry.layers)
@@ -140,7 +178,7 @@ def _write_geometry(writer: gguf.GGUFWriter, geometry: Geometry) -> None:
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(geometry.width // geometry.heads)
     writer.add_rope_freq_base(10_000.0)
-    writer.add_vocab_size(VOCABULARY)
+    writer.add_vocab_size(vocabulary)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
 
 

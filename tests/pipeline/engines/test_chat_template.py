@@ -176,6 +176,30 @@ def test_turns_begin_at_user_messages_and_a_greeting_is_one():
     )
 
 
+def test_a_reminder_belongs_to_the_turn_that_follows_it():
+    reminder = Message("system", "It is late.")
+    assert split_turns([SYSTEM, ASKS, ANSWERS, reminder, GOES_ON]) == (
+        [SYSTEM],
+        [[ASKS, ANSWERS], [reminder, GOES_ON]],
+    )
+
+
+def test_a_reminder_stands_alone_where_the_template_allows_it():
+    talk = [SYSTEM, ASKS, ANSWERS, Message("system", "It is late."), GOES_ON]
+    assert "<|im_start|>system\nIt is late.<|im_end|>\n<|im_start|>user\nAnd you?" in (
+        template(CHATML).render(talk)
+    )
+
+
+def test_a_reminder_joins_the_user_message_where_the_template_refuses_it():
+    talk = [SYSTEM, ASKS, ANSWERS, Message("system", "It is late."), GOES_ON]
+    assert template(GEMMA_3, bos="").render(talk) == (
+        "<start_of_turn>user\nBe kind.\n\nHi.<end_of_turn>\n<start_of_turn>model\nHello!"
+        "<end_of_turn>\n<start_of_turn>user\nIt is late.\n\nAnd you?<end_of_turn>\n"
+        "<start_of_turn>model\n"
+    )
+
+
 def test_the_starters_template_has_one_token_a_role():
     reader = gguf.GGUFReader("starter/language-model/starter-q8_0.gguf")
     source = reader.fields["tokenizer.chat_template"].contents()

@@ -396,6 +396,52 @@ def test_a_speaker_cannot_spell_out_control_tokens(tiny):
     )
 
 
+def test_thoughts_never_leave_though_the_model_thinks(tiny):
+    model = tiny(top_k=300, top_p=1.0, min_p=0.0)
+    (begins,) = model.vocabulary.tokenize(b"<think>")
+    thoughts = 0
+    for seed in range(60):
+        session = model.open()
+        text, _ = reply(session, user("Hi"), temperature=3.0, seed=seed, max_tokens=60)
+        assert "think>" not in text
+        thoughts += begins in session.history.ids
+        session.close()
+    assert thoughts > 2
+
+
+LLAMA_2 = (
+    "{% for m in messages %}{% if m.role == 'user' %}"
+    "{{ bos_token + '[INST] ' + m.content | trim + ' [/INST]' }}"
+    "{% elif m.role == 'assistant' %}{{ ' ' + m.content | trim + ' ' + eos_token }}"
+    "{% else %}{{ raise_exception('no system role') }}{% endif %}{% endfor %}"
+)
+
+
+def test_a_sentencepiece_model_without_marks_for_roles_keeps_its_prefix(tmp_path):
+    path = random_gguf.write_sentencepiece(tmp_path / "spm.gguf", template=LLAMA_2)
+    model = load(LlamaSettings(path, context_tokens=512))
+    session, talk = model.open(), [Message("system", "Be kind."), user("Hi there")]
+    assert model.render(talk) == "<s>[INST] Be kind.\n\nHi there [/INST]"
+    text, first = reply(session, *talk, max_tokens=20)
+    assert session.history.ids.count(1) == 1  # the template prints the first token already
+    _, second = reply(session, *talk, assistant(text), user("Hi"))
+    assert second.usage.cached >= first.usage.prompt - 1
+    model.close()
+
+
+def test_a_first_token_that_the_template_forgot_is_put_in_front(tmp_path):
+    bare = "{% for m in messages %}[INST] {{ m.content }} [/INST]{% endfor %}"
+    path = random_gguf.write_sentencepiece(tmp_path / "spm.gguf", template=bare)
+    model = load(LlamaSettings(path, context_tokens=512))
+    session = model.open()
+    _, first = reply(session, user("Hi there"), max_tokens=1)
+    assert session.history.ids[0] == 1
+    assert b"".join(session.history.spans[: first.usage.prompt]) == b"[INST] Hi there [/INST]"
+    _, again = reply(session, user("Hi there"), max_tokens=1)
+    assert again.usage.cached == first.usage.prompt - 1
+    model.close()
+
+
 # -- stopping -----------------------------------------------------------------------------------
 
 

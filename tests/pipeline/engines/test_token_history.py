@@ -23,14 +23,35 @@ def test_tokens_without_text_are_passed_inside_but_not_at_the_end():
 
 def test_only_the_common_beginning_stays_decoded():
     cached = history(b"a", b"b", b"c")
-    cached.replace([0, 1, 9, 9], [b"a", b"b", b"x", b"y"])
+    cached.replace([0, 1, 9, 9], [b"a", b"b", b"x", b"y"], kept=2)
     assert (cached.decoded, cached.ids) == (2, [0, 1, 9, 9])
 
 
 def test_what_was_not_decoded_does_not_become_so():
     cached = history(b"a", b"b", b"c", decoded=1)
-    cached.replace([0, 1, 2], [b"a", b"b", b"c"])
+    cached.replace([0, 1, 2], [b"a", b"b", b"c"], kept=3)
     assert cached.decoded == 1
+
+
+def test_white_space_before_a_reply_is_passed():
+    cached = history(b"<u>Hi<a>")
+    cached.begin_reply()
+    cached.append(1, b"Oh")
+    assert cached.match(b"<u>Hi<a> Oh<e>") == (2, 11)
+    assert cached.match(b"<u>Hi<a>Oh<e>") == (2, 10)
+    assert cached.match(b"<u>Hi <a>Oh<e>") == (0, 0)
+
+
+def test_where_replies_began_is_forgotten_with_their_tokens():
+    cached = history(b"<u>")
+    cached.begin_reply()
+    cached.append(1, b"Oh")
+    cached.append(2, b"<u>")
+    cached.begin_reply()
+    cached.append(3, b"Ah")
+    assert cached.replies == {1, 3}
+    cached.replace([0, 1, 2, 9], [b"<u>", b"Oh", b"<u>", b"x"], kept=3)
+    assert cached.replies == {1}
 
 
 def test_pieces_that_spell_the_text_are_its_spans():
