@@ -191,8 +191,8 @@ async def scripted_server(script: Callable[[Peer], Awaitable[None]], *, peer=Pee
         except ConnectionClosed:
             pass
         finally:
-            if not playing.done():
-                playing.cancel()
+            await asyncio.wait({playing}, timeout=0.05)  # it may have a last command to look at
+            playing.cancel()
             await asyncio.wait({playing})
             if not playing.cancelled():
                 failure = playing.exception()
@@ -200,7 +200,12 @@ async def scripted_server(script: Callable[[Peer], Awaitable[None]], *, peer=Pee
                     failures.append(failure)
 
     async with serve(
-        serve_one, "127.0.0.1", 0, subprotocols=["parley.v1"], compression=None, **settings
+        serve_one,
+        "127.0.0.1",
+        0,
+        select_subprotocol=lambda _, offered: "parley.v1" if "parley.v1" in offered else None,
+        compression=None,
+        **settings,
     ) as server:
         port = server.sockets[0].getsockname()[1]
         try:
