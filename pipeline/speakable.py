@@ -336,11 +336,15 @@ class _FrontEnd:
         )
         yield (
             re.compile(
-                rf"{_NOT_INSIDE}{day}{suffix}? (?:of )?(?P<name>{months})(?!\w)\.?(?:,? {year})?"
+                rf"{_NOT_INSIDE}{day}{suffix}? (?P<of>of )?(?P<name>{months})(?!\w)\.?"
+                rf"(?:,? {year})?"
             ),
             self._read_date,
         )
         yield re.compile(rf"(?<!\w)(?P<name>{months})\.?,? {year}"), self._read_date
+        if "decade" in self._known.templates:  # before the units: "the 80s" are no seconds
+            spelled = r"(?<!\w)(?:(?=\d{4})|(?<=the )|(?<='))(?P<year>(?:1[1-9]|20)?\d0)'?s(?!\w)"
+            yield re.compile(spelled), self._read_decade
         half = r"(?P<half>[aApP]\.?[mM](?:\.|(?!\w)))"
         yield (
             re.compile(
@@ -399,6 +403,9 @@ class _FrontEnd:
         yield re.compile(r"^[ \t]*(?P<n>\d{1,3})[.)](?=\s)", re.MULTILINE), self._read_entry
 
     def _build_symbols(self) -> Iterator[tuple[re.Pattern[str], _Reader]]:
+        if self._known.roman_counts:
+            roman = r"(?P<roman>I{2,3}|I?V|VI{1,3}|I?X|XI{1,3}|XI?V|XVI{0,3}|XI?X)(?![\w.&/-])"
+            yield re.compile(rf"(?<=[^\W\d_] ){roman}"), self._read_roman
         yield re.compile(r"(?<![\w.])(?:[^\W\d_a-z]\.){2,}"), self._read_dotted_acronym
         yield re.compile(r"(?<![\w.])(?P<letter>[A-Z])\.(?=\s+[A-Z])"), self._read_initial
         if any(key.startswith("letter_") for key in self._known.symbols):
@@ -478,7 +485,7 @@ class _FrontEnd:
         parts = match.groupdict()
         month = int(parts["month"]) if parts.get("month") else self._month(parts["name"])
         day = int(parts["day"]) if parts.get("day") else None
-        spoken = self._date(day, month, parts.get("year"))
+        spoken = self._date(day, month, parts.get("year"), of=bool(parts.get("of")))
         if spoken is None:
             return None
         if parts.get("hour"):
@@ -496,15 +503,20 @@ class _FrontEnd:
             return self._known.months.index(name) + 1
         return self._known.month_abbreviations[name.casefold()]
 
-    def _date(self, day: int | None, month: int, year: str | None) -> str | None:
+    def _date(
+        self, day: int | None, month: int, year: str | None, *, of: bool = False
+    ) -> str | None:
         if not 1 <= month <= 12 or (day is not None and not 1 <= day <= 31):
             return None
         name = self._known.months[month - 1]
         spoken_year = self._words_for(int(year), "year") if year else ""
         if day is None:
             return f"{name} {spoken_year}"
-        template = self._known.templates["date" if year else "day"]
+        templates = self._known.templates
         ordinal = self._words_for(day, "ordinal")
+        if of and "day_of_month" in templates:
+            return f"{templates['day_of_month'].format(day=ordinal, month=name)} {spoken_year}"
+        template = templates["date" if year else "day"]
         return template.format(day=ordinal, month=name, year=spoken_year)
 
     def _read_time(self, match: re.Match[str]) -> str | None:
@@ -528,9 +540,7 @@ class _FrontEnd:
         if half and f"{half}m" in templates:
             name = templates[f"{half}m"]
             key = "time_with_minute_and_half" if minute else "time_with_half"
-        return templates[key].format(
-            hour=self._words_for(hour, "cardinal"), minute=spoken, half=name
-        )
+        return templates[key].format(hour=self._count(str(hour)), minute=spoken, half=name)
 
     # -- amounts --------------------------------------------------------------------------------
 
@@ -553,11 +563,11 @@ class _FrontEnd:
         small = currency.hundredth if int(part) == 1 else currency.hundredths
         unit = currency.one if whole == "1" else currency.many
         if int(part) == 0:
-            return f"{self._cardinal(whole)} {unit}"
+            return f"{self._count(whole)} {unit}"
         if not whole.strip("0"):
             return f"{hundredths} {small}"
         return self._known.templates["money"].format(
-            whole=self._cardinal(whole), unit=unit, part=hundredths, small=small
+            whole=self._count(whole), unit=unit, part=hundredths, small=small
         )
 
     def _read_quantity(self, match: re.Match[str]) -> str:
@@ -572,10 +582,15 @@ class _FrontEnd:
     def _range(self, parts: dict[str, str]) -> str:
         a, b = parts["a"], parts["b"]
         if not b:
-            return self._cardinal(a)
+            return self._count(a)
         are_years = _looks_like_year(a) and len(b) in {2, 4}
         read = self._year if are_years else self._cardinal
         return f"{read(a)} {self._known.symbols['to']} {read(b)}"
+
+    def _count(self, number: str) -> str:
+        """Read a number before a noun: "ein Kilometer", not "eins"."""
+        one = self._known.symbols.get("one")
+        return one if number == "1" and one is not None else self._cardinal(number)
 
     def _signed(self, parts: dict[str, str], spoken: str) -> str:
         return f" {self._known.symbols['minus'] if parts.get('sign') else ''} {spoken}"
@@ -614,6 +629,21 @@ class _FrontEnd:
         is_whole = digits.isdigit() and len(digits) <= _MOST_DIGITS
         return self._words_for(int(digits), "ordinal") if is_whole else None
 
+    def _read_decade(self, match: re.Match[str]) -> str:
+        spoken = self._year(match["year"])
+        if spoken.endswith("y"):
+            return self._known.templates["decade"].format(stem=spoken[:-1])
+        return f"{spoken}s"
+
+    def _read_roman(self, match: re.Match[str]) -> str | None:
+        before = re.findall(r"[^\W\d_]+", match.string[: match.start()][-30:])
+        value = _roman_value(match["roman"])
+        if before[-1].casefold() in self._known.roman_counts:
+            return self._words_for(value, "cardinal")
+        if match["roman"] in {"V", "X"} or not before[-1].istitle():
+            return None  # too often a letter
+        return f"{self._known.symbols['the']} {self._words_for(value, 'ordinal')}"
+
     def _read_entry(self, match: re.Match[str]) -> str:
         return f"{self._cardinal(match['n'])}, "
 
@@ -642,7 +672,8 @@ class _FrontEnd:
 
     def _cardinal(self, number: str) -> str:
         whole, _, fraction = self._ungrouped(number).partition(".")
-        if len(whole) > _MOST_DIGITS or (len(whole) > 1 and whole.startswith("0")):
+        is_code = whole == number and len(whole) >= 10 and not whole.endswith("000")
+        if is_code or len(whole) > _MOST_DIGITS or (len(whole) > 1 and whole.startswith("0")):
             spoken = self._digits(whole)
         else:
             spoken = self._words_for(int(whole), "cardinal")
@@ -691,6 +722,7 @@ _SYMBOLS: Final[tuple[tuple[str, str], ...]] = (
     (r"=", "equals"),
     (r"(?<=\w)\+(?=\w)|(?<=\s)\+(?=\s)|\+(?=\d)", "plus"),
     (r"(?<![A-Z])&|&(?![A-Z])", "and"),
+    (r"(?<=\w)\^(?=-?\d)", "power"),
     (r"(?<=\w)²", "squared"),
     (r"(?<=\w)³", "cubed"),
     (r"#(?=\d)", "number"),
@@ -728,6 +760,12 @@ def _is_last(match: re.Match[str]) -> bool:
     """Whether nothing but closing marks follows in the line: its dot ends a sentence, too."""
     rest = match.string[match.end() :].partition("\n")[0]
     return not rest.strip(" \t)]}'\"”’»")
+
+
+def _roman_value(numeral: str) -> int:
+    values = [{"I": 1, "V": 5, "X": 10}[letter] for letter in numeral]
+    following = [*values[1:], 0]
+    return sum(-one if one < after else one for one, after in zip(values, following, strict=True))
 
 
 def _looks_like_year(number: str) -> bool:

@@ -45,6 +45,7 @@ class SpeechTables:
         year_words: Folded words after which four digits are a year.
         symbols: Names of symbols and connecting words; keys as in en.toml, section [symbols].
         templates: Sentences for dates and times; keys as in en.toml, section [templates].
+        roman_counts: Folded words after which a Roman numeral is a cardinal; none: left as it is.
         fractions: "1/2" to its spoken form.
     """
 
@@ -64,6 +65,7 @@ class SpeechTables:
     year_words: frozenset[str] = frozenset()
     symbols: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     templates: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    roman_counts: frozenset[str] = frozenset()
     fractions: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
 
@@ -101,5 +103,6 @@ def _parse(primary: str, content: Mapping[str, Any]) -> SpeechTables:
         year_words=frozenset(dates["year_words"]),
         symbols=content["symbols"],
         templates=content["templates"],
+        roman_counts=frozenset(numbers["roman_counts"]),
         fractions=numbers["fractions"],
     )

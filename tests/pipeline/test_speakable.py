@@ -54,7 +54,7 @@ ENGLISH = [
     ("e.g. this, i.e. that, etc.", "for example this, that is that, et cetera."),
     ("Milk, eggs, etc. are there.", "Milk, eggs, et cetera are there."),
     ("No. 5 and #7, but no. 1? No.", "number five and number seven, but no. one? No."),
-    ("J. R. Tolkien met A. Jones.", "jay are Tolkien met ay Jones."),
+    ("J. R. Tolkien met A. Jones.", "jay ar Tolkien met eigh Jones."),
     ("So do I. Then go.", "So do I. Then go."),
     ("The U.S. Army left the U.S.", "The US Army left the US."),
     ("Two GPUs by NASA and the FBI", "Two gee pee yous by NASA and the FBI"),
@@ -129,7 +129,7 @@ ENGLISH = [
     ),
     ("Nov. 20, 2026", "November twentieth twenty twenty-six"),
     ("November 20th and 3 May", "November twentieth and May third"),
-    ("the 4th of July", "the July fourth"),
+    ("the 4th of July", "the fourth of July"),
     ("In November 2026", "In November twenty twenty-six"),
     (
         "2010–2015 and 1999-2001",
@@ -138,9 +138,21 @@ ENGLISH = [
     ("2026-13-45", "two zero two six, one three, four five"),
     ("10:30, 10:05 and 14:00", "ten thirty, ten oh five and fourteen o'clock"),
     ("00:00 or 12:00", "midnight or twelve o'clock"),
-    ("7pm, 7:15 a.m. and 10 P.M.", "seven pee em, seven fifteen ay em and ten pee em."),
+    ("7pm, 7:15 a.m. and 10 P.M.", "seven pee em, seven fifteen eigh em and ten pee em."),
     ("10:30–11:15", "ten thirty to eleven fifteen"),
+    (
+        "the 1990s, the 80s and the 2000s",
+        "the nineteen nineties, the eighties and the two thousands",
+    ),
+    ("the 4th of July, 1776", "the fourth of July seventeen seventy-six"),
+    ("World War II, Henry VIII, Chapter X", "World War two, Henry the eighth, Chapter ten"),
+    ("Vitamin X and plan V", "Vitamin X and plan V"),
+    (
+        "Order 5551234567 of 10000000000",
+        "Order five five five one two three four five six seven of ten billion",
+    ),
     # symbols and pauses
+    ("10^6 and 2^-3", "ten to the power of six and two to the power of minus three"),
     ("2 + 3 = 5", "two plus three equals five"),
     ("10 - 4 = 6", "ten minus four equals six"),
     ("6 / 2 = 3", "six divided by two equals three"),
@@ -167,6 +179,7 @@ def test_text_is_read_as_a_speaker_would_read_it(written: str, spoken: str) -> N
 
 
 GERMAN = [
+    ("Um 1:00 Uhr 1 km und 1 €", "Um ein Uhr ein Kilometer und ein Euro"),
     (
         "z. B. am 20.11.2026 ca. 3,5 km",
         "zum Beispiel am zwanzigsten November zweitausendsechsundzwanzig"
