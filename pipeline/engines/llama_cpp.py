@@ -289,8 +289,8 @@ class LlamaSession:
         self._tokenize(system, kept)
         if len(self.history.ids) + limit > room:
             goal = int((room - limit) * _ROOM_AFTER_OVERFLOW)
-            while len(kept) > 1 and len(self.history.ids) > goal:
-                kept = kept[1:]
+            while len(kept) > 1 and (excess := len(self.history.ids) - goal) > 0:
+                kept = kept[_turns_to_drop(kept, excess / len(self.history.ids)) :]
                 self._tokenize(system, kept)
             self._forgotten = turns[: len(turns) - len(kept)]
             log.info("%d oldest turns no longer fit into the context", len(self._forgotten))
@@ -308,7 +308,7 @@ class LlamaSession:
         history, words = self.history, self._model.vocabulary
         messages = [*system, *(message for turn in turns for message in turn)]
         body, thought = split_thought(self._model.render(messages))
-        text = body.encode()
+        text = body.encode(errors="replace")
         count, size = history.match(text)
         rest = words.tokenize(text[size:])
         if rest and not words.is_special(rest[0]):
@@ -363,6 +363,16 @@ class LlamaSession:
                 )
                 raise EngineFailed(message)
         return not stop.is_set()
+
+
+def _turns_to_drop(turns: Sequence[Sequence[Message]], share: float) -> int:
+    """Return how many of the oldest turns make up a share of the conversation: not the last."""
+    sizes = [sum(len(message.content) for message in turn) for turn in turns]
+    dropped, count = 0.0, 0
+    while count < len(turns) - 1 and (not count or dropped < share * sum(sizes)):
+        dropped += sizes[count]
+        count += 1
+    return count
 
 
 # -- native ---------------------------------------------------------------------------------------
@@ -461,6 +471,7 @@ class _Context:
         self._native = native
         self._model = model
         self._owner = threading.get_ident()
+        self._on_gpu = settings.gpu_layers != 0 and native.llama_supports_gpu_offload()
         trained = native.llama_model_n_ctx_train(model)
         self.context_tokens = min(settings.context_tokens, trained or settings.context_tokens)
         self.sequences = min(settings.sessions, native.llama_max_parallel_sequences())
@@ -511,7 +522,7 @@ class _Context:
         text = ctypes.create_string_buffer(128)
         self._native.llama_model_desc(self._model, text, len(text))
         millions = self._native.llama_model_n_params(self._model) / 1e6
-        place = "a GPU" if self._native.llama_supports_gpu_offload() else "CPU"
+        place = "a GPU" if self._on_gpu else "the CPU"
         return (
             f"{text.value.decode(errors='replace')}, {millions:.0f} M parameters on {place}, "
             f"{self.context_tokens} tokens a conversation, {self.cache_tokens} for "

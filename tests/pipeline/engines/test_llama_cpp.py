@@ -344,6 +344,23 @@ def test_dropped_turns_stay_dropped_so_that_the_prefix_lives(tiny):
     assert cold <= 6  # the first turn, and every few turns when the room is used up
 
 
+def test_a_long_conversation_keeps_as_many_turns_as_fit(tiny):
+    session = tiny(context_tokens=512).open()
+    talk = [Message("system", "Rules.")]
+    for number in range(300):
+        talk += [user(f"Question {number}?"), assistant(f"Answer {number}.")]
+    _, last = reply(session, *talk, user("And now?"), max_tokens=32)
+    assert 0.5 * 480 < last.usage.prompt <= 0.75 * 480
+    spelt = b"".join(session.history.spans)
+    assert b"Rules." in spelt
+    assert b"Answer 299." in spelt
+    assert spelt.count(b"Question") == spelt.count(b"Answer")
+
+
+def test_text_that_is_no_unicode_is_read_nevertheless(tiny):
+    assert reply(tiny().open(), user("a\ud800b\0c"))[1].usage.prompt > 5
+
+
 def test_what_cannot_be_shortened_says_so(tiny):
     with pytest.raises(EngineFailed, match="context holds 256; shorten"):
         reply(tiny(context_tokens=256).open(), Message("system", "x" * 300), user("Hi"))
