@@ -2,9 +2,11 @@
 
 Sixty turns with pauses of known place (`benchmarks.speech`) go through the real detectors, clean
 and in noise, and through the endpointer under several policies. The policies with text get what a
-perfect recognizer would read, 300 ms late: what they show is what the rules are worth, not what a
-recognizer makes of it. "full stops" is the same recognizer with Whisper's habit of putting a full
-stop after every fragment, and being sure of it: the rules' worst case.
+perfect recognizer would read, 300 ms late: they show what the rules are worth, not what a
+recognizer makes of it. Partials come every 500 ms and one pass per pause; punctuation counts as
+seen twice if two passes ended with the same words. "sure" is a recognizer that always knows where a
+sentence ends; "full stops" has Whisper's habit of putting a full stop after every fragment, and is
+sure of it: the rules' worst case.
 
 A *cut-in* is a decision before the turn's last phrase; an end is *missed* if no decision comes
 before the next turn, 3 s later; *latency* is decision minus last sample of speech.
@@ -63,12 +65,14 @@ class Policy:
         settings: The endpointer's.
         text: Whether it reads hypotheses.
         full_stops: Whether every hypothesis ends in a full stop.
+        sure: Whether the punctuation at the end counts at once.
     """
 
     name: str
     settings: EndpointingSettings
     text: bool = False
     full_stops: bool = False
+    sure: bool = False
 
 
 _ADAPTIVE: Final = EndpointingSettings()
@@ -77,7 +81,8 @@ POLICIES: Final[tuple[Policy, ...]] = (
     Policy("fixed 800 ms", EndpointingSettings(silence_ms=800)),
     Policy("adaptive, no text", _ADAPTIVE),
     Policy("adaptive", _ADAPTIVE, text=True),
-    Policy("adaptive, full stops", _ADAPTIVE, text=True, full_stops=True),
+    Policy("adaptive, sure", _ADAPTIVE, text=True, sure=True),
+    Policy("adaptive, full stops", _ADAPTIVE, text=True, full_stops=True, sure=True),
     Policy("eager", EndpointingSettings(eagerness=Eagerness.HIGH), text=True),
     Policy("patient", EndpointingSettings(eagerness=Eagerness.LOW), text=True),
 )
@@ -128,9 +133,9 @@ class _Span:
 class _Oracle:
     """A recognizer that knows what is said, and says so 300 ms later."""
 
-    def __init__(self, conversation: Conversation, *, full_stops: bool) -> None:
+    def __init__(self, conversation: Conversation, policy: Policy) -> None:
         self._ends = list(_word_ends(conversation.utterances))
-        self._full_stops = full_stops
+        self._policy = policy
         self._onset = 0
         self._next_partial: int | None = None
         self._passes: list[tuple[int, int]] = []
@@ -164,11 +169,12 @@ class _Oracle:
         earliest = self._onset - SAMPLE_RATE // 5
         words = [word for word, begin, end in self._ends if begin >= earliest and end <= heard]
         agreed = _common(words, self._previous)
+        twice = self._policy.sure or agreed == len(words) == len(self._previous)
         self._previous = words
         text = " ".join(words)
-        if self._full_stops and text:
+        if self._policy.full_stops and text:
             text = text.rstrip(".,") + ("" if text.endswith(("?", "!")) else ".")
-        endpointer.read(text, agreed_words=agreed, punctuated_twice=True, until=heard)
+        endpointer.read(text, agreed_words=agreed, punctuated_twice=twice, until=heard)
 
 
 def _word_ends(utterances: Iterable[Utterance]) -> Iterable[tuple[str, int, int]]:
@@ -194,7 +200,7 @@ def _common(words: Sequence[str], others: Sequence[str]) -> int:
 def measure(conversation: Conversation, blocks: Iterable[Block], policy: Policy) -> Outcome:
     """Replay one conversation under one policy."""
     endpointer = Endpointer(policy.settings)
-    oracle = _Oracle(conversation, full_stops=policy.full_stops) if policy.text else None
+    oracle = _Oracle(conversation, policy) if policy.text else None
     spans: list[_Span] = []
     onset = 0
     for block in blocks:

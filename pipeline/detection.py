@@ -20,12 +20,12 @@ import numpy as np
 from pipeline.engines import SAMPLE_RATE, Int16Audio, VoiceActivityDetector
 
 __all__ = [
-    "GATE_AGGRESSIVENESS",
     "LINGER_MS",
     "LOOK_BACK_MS",
     "Block",
     "DetectorSource",
     "GateCounts",
+    "GateSource",
     "SpeechDetector",
     "Vad",
     "speech_detector",
@@ -33,13 +33,11 @@ __all__ = [
 
 LOOK_BACK_MS = 320
 """How much the judge hears again when the gate opens: ten Silero blocks, 0.6 ms of work. Starting
-afresh with them found every block that an ungated Silero finds on 60 utterances in five conditions;
-carrying the old memory on lost 3 to 16 of 3600 (``python -m benchmarks.voice_activity``)."""
+afresh with them lost 0 or 1 block of 3600 to an ungated Silero, clean and in noise; going on with
+the old memory lost 3 to 16 (``python -m benchmarks.voice_activity``)."""
 LINGER_MS = 1000
 """How long gate and judge must both have been quiet before the gate closes. 500 ms lost up to 7
 blocks of 3600, for a tenth more silence spared."""
-GATE_AGGRESSIVENESS = 1
-"""Of the gate, on webrtcvad's scale: eager. 2 spares hardly more and opens later in noise."""
 JUDGE_QUIET_BELOW = 0.15
 """The judge is quiet below this probability."""
 
@@ -98,8 +96,15 @@ class DetectorSource(Protocol):
         """A detector with a memory of its own."""
 
 
+class GateSource(DetectorSource, Protocol):
+    """A loaded detector model that can also stand in front of a better one."""
+
+    def gate(self) -> VoiceActivityDetector:
+        """An eager detector with a memory of its own."""
+
+
 def speech_detector(
-    vad: Vad, *, silero: DetectorSource | None, webrtc: DetectorSource
+    vad: Vad, *, silero: DetectorSource | None, webrtc: GateSource
 ) -> SpeechDetector:
     """The detector of one session, as configured.
 
@@ -115,7 +120,7 @@ def speech_detector(
         return SpeechDetector(webrtc.detector())
     if silero is None:
         raise ValueError('vad is "silero", but no Silero model was given; load it first')
-    return SpeechDetector(silero.detector(), gate=webrtc.detector())
+    return SpeechDetector(silero.detector(), gate=webrtc.gate())
 
 
 class SpeechDetector:

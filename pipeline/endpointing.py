@@ -274,6 +274,8 @@ class Reading:
             beyond doubt): Whisper puts a full stop after most fragments.
         agreed_words: Words on which two hypotheses agree.
         is_fresh: It was read since the speaker fell silent, so its last word is the last word.
+        punctuates: The recognizer has ended a sentence before, so that a text without an end says
+            something.
         vocabulary: Of the language spoken.
     """
 
@@ -282,16 +284,25 @@ class Reading:
     twice: bool = False
     agreed_words: int = 0
     is_fresh: bool = False
+    punctuates: bool = False
     vocabulary: Vocabulary = _NO_VOCABULARY
 
     @classmethod
     def of(
-        cls, transcript: str, *, twice: bool, agreed_words: int, is_fresh: bool, language: str
+        cls,
+        transcript: str,
+        *,
+        twice: bool,
+        agreed_words: int,
+        is_fresh: bool,
+        punctuates: bool,
+        language: str,
     ) -> Reading:
         """Take a transcript apart."""
         words = tuple(word.lower().replace("’", "'") for word in _WORD.findall(transcript))
         vocabulary = VOCABULARIES.get(language.partition("-")[0].lower(), _NO_VOCABULARY)
-        return cls(words, _ending(transcript), twice, agreed_words, is_fresh, vocabulary)
+        ending = _ending(transcript)
+        return cls(words, ending, twice, agreed_words, is_fresh, punctuates, vocabulary)
 
     @property
     def last(self) -> str:
@@ -370,8 +381,10 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule("answer", 300, _is_answer),
     Rule("sentence", 350, lambda reading: reading.is_sentence and reading.twice),
+    Rule("question", 400, lambda reading: reading.ending == "?"),
     Rule("few words", 700, lambda reading: len(reading.words) <= 2),
     Rule("monologue", 800, lambda reading: reading.agreed_words >= 25),
+    Rule("no end", 800, lambda reading: reading.punctuates and not reading.is_sentence),
     Rule("base", 500, lambda _: True),
 )
 """The hang-over by what was said; the first row that applies counts.
@@ -433,6 +446,7 @@ class Endpointer:
         self._speaking_samples = 0
         self._mean_pause_ms = float(USUAL_PAUSE_MS)
         self._ended_by_silence_at: int | None = None
+        self._punctuates = False
         self._reading = Reading()
         self._hang_over = self._decide()
 
@@ -511,13 +525,15 @@ class Endpointer:
         if not self._is_open:
             return
         fresh = self._is_paused if until is None else until >= self._speech_end
-        self._reading = Reading.of(
+        self._reading = reading = Reading.of(
             transcript,
             twice=punctuated_twice,
             agreed_words=agreed_words,
             is_fresh=fresh,
+            punctuates=self._punctuates,
             language=language or self._settings.language,
         )
+        self._punctuates = self._punctuates or reading.is_sentence
         self._hang_over = self._decide()
 
     def begin(self, at: int | None = None) -> list[SpeechEvent]:

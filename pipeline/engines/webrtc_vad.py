@@ -22,7 +22,7 @@ def load(aggressiveness: int = 2, *, block: int = 480) -> WebRtcModel:
     """Find the package; there is no model file.
 
     Args:
-        aggressiveness: 0 (takes most for speech) to 3 (takes least).
+        aggressiveness: 0 (takes most for speech) to 3 (takes least), where it is the only judge.
         block: Samples per block, one of `BLOCKS`.
 
     Raises:
@@ -53,8 +53,16 @@ class WebRtcModel:
         self._block = block
 
     def detector(self) -> VoiceActivityDetector:
-        """A detector for one session, with a memory of its own."""
+        """A detector for one session that judges by itself, with a memory of its own."""
         return WebRtcDetector(self._make, self._aggressiveness, self._block)
+
+    def gate(self) -> VoiceActivityDetector:
+        """The most eager detector for one session, to stand in front of a better one.
+
+        In silence it stays as shut as a stricter one (94 to 100 % of a minute at -60 and -40 dBFS);
+        in pink noise at 5 dB it opens earlier (``python -m benchmarks.voice_activity``).
+        """
+        return WebRtcDetector(self._make, 0, self._block)
 
 
 class WebRtcDetector:
