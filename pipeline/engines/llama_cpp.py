@@ -283,8 +283,8 @@ class LlamaSession:
         room = self._model.context_tokens
         limit = min(prompt.max_tokens, room // 2)
         system, turns = split_turns(merge_roles(prompt.messages))
-        if turns[: len(self._forgotten)] != self._forgotten:
-            self._forgotten = []  # another conversation than before
+        while turns[: len(self._forgotten)] != self._forgotten:
+            self._forgotten = self._forgotten[1:]  # the caller forgot it, too, or all is new
         kept = turns[len(self._forgotten) :]
         self._tokenize(system, kept)
         if len(self.history.ids) + limit > room:

@@ -344,6 +344,16 @@ def test_dropped_turns_stay_dropped_so_that_the_prefix_lives(tiny):
     assert cold <= 6  # the first turn, and every few turns when the room is used up
 
 
+def test_what_the_caller_drops_as_well_does_not_bring_dropped_turns_back(tiny):
+    session = tiny(context_tokens=300).open()
+    talk = [Message("system", "Rules.")]
+    for number in range(12):
+        _, talk = converse(session, talk, f"Question number {number}?", max_tokens=20)
+    del talk[1:5]
+    last, _ = converse(session, talk, "And now?", max_tokens=0)
+    assert last.usage.cached > 0.5 * last.usage.prompt
+
+
 def test_a_long_conversation_keeps_as_many_turns_as_fit(tiny):
     session = tiny(context_tokens=512).open()
     talk = [Message("system", "Rules.")]
