@@ -222,8 +222,9 @@ class LlamaSession:
                 generate, or the session is closed or generating already.
         """
         self._model.context.check_thread()
-        if self._closed or self.generating:
-            state = "closed" if self._closed else "generating already"
+        closed = self._closed or self._model.context.closed
+        if closed or self.generating:
+            state = "closed" if closed else "generating already"
             message = f"this conversation is {state}; open another"
             raise EngineFailed(message)
         self.generating = True
@@ -409,7 +410,7 @@ class _Vocabulary:
         ends = {t for t in self._special if native.llama_vocab_is_eog(self._handle, t)}
         # A control token in a reply opens something that is not speech (a role, a tool's output).
         self._ends = ends | {t for t in control if self.piece(t) not in _THOUGHT_TAGS}
-        texts = {self.piece(token).decode(errors="ignore") for token in control} - {""}
+        texts = {self.piece(token).decode(errors="ignore").strip() for token in control} - {""}
         self.control_text: Final = re.compile(
             "|".join(map(re.escape, sorted(texts, key=len, reverse=True))) or "(?!)"
         )
@@ -541,8 +542,14 @@ class _Context:
             raise RuntimeError(message)
 
     def warm_up(self, tokens: Sequence[int]) -> None:
-        """Touch all weights once, so that the first reply need not wait for the disk."""
-        self._submit(0, tokens[: self.batch_tokens] or [0], 0)
+        """Touch all weights once, so that the first reply need not wait for the disk.
+
+        Raises:
+            EngineUnavailable: If the model cannot decode even that.
+        """
+        if code := self._submit(0, tokens[: self.batch_tokens] or [0], 0):
+            message = f"the model cannot decode its first tokens ({code}){_complaint()}"
+            raise EngineUnavailable(message)
         self._native.llama_memory_clear(self._memory, True)
 
     def decode(

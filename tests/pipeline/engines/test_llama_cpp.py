@@ -270,6 +270,16 @@ def test_a_conversation_closed_while_idle_gives_its_place_to_another(tiny):
         reply(first, user("Hi"))
 
 
+def test_a_closed_model_refuses_instead_of_crashing(tiny):
+    model = tiny()
+    session = model.open()
+    reply(session, user("Hi"))
+    model.close()
+    with pytest.raises(EngineFailed, match="closed"):
+        reply(session, user("Hi"))
+    session.close()
+
+
 def test_all_sequences_busy_is_an_error_for_the_newest(tiny):
     model = tiny(sessions=1)
     running = model.open().generate(Prompt([user("Hi")], max_tokens=40), stop=StopToken())
