@@ -345,8 +345,8 @@ class Dialogue:
         Raises:
             NoOpenTurn: If no turn is open.
         """
-        if not self._endpointer.is_open:
-            self._let_go()
+        if not self._endpointer.is_open and not self._pressed:
+            raise NoOpenTurn("no turn is open; there is nothing to cancel")
         self._pressed = False
         self._mark(self._discard)
 

@@ -13,7 +13,7 @@ import orjson
 from gateway.bridge import Bridge
 from gateway.control.metrics import Metrics
 from gateway.sessions.microphone import Microphone
-from gateway.sessions.outbox import Outbox
+from gateway.sessions.outbox import Closing, Outbox
 from gateway.sessions.settings import SessionSettingsBook
 from gateway.sessions.timeline import Timeline
 from gateway.sessions.turn_log import TurnLog
@@ -75,6 +75,7 @@ __all__ = ["Session"]
 
 log = logging.getLogger(__name__)
 
+DISCARD_STEP_S = 0.25
 LATE_TURN_S = 30.0
 """How long a session goes on after its socket is lost, to end the turn in progress."""
 
@@ -160,22 +161,32 @@ class Session:
             self._microphone.close()
 
     def end(self, result: str = "completed") -> None:
-        """End the conversation now."""
-        self.result = result
-        self._over.set()
+        """End the conversation now; the first reason given counts."""
+        if not self._over.is_set():
+            self.result = result
+            self._over.set()
 
     async def end_after_turn(self) -> None:
         """The socket is lost: let the turn in progress end, unheard, then end."""
         deadline = self._clock() + LATE_TURN_S
+        self._dialogue.drop_utterance()
         while self._dialogue.is_busy and self._clock() < deadline and not self._over.is_set():
             try:
-                async with asyncio.timeout(0.25):
+                async with asyncio.timeout(DISCARD_STEP_S):
                     entry = await self.outbox.take()
             except TimeoutError:
                 continue
-            if isinstance(event := getattr(entry, "event", None), AudioFrame):
-                self._note_delivery(event)
+            if isinstance(entry, Closing):
+                break
+            self._discard(entry.event)
         self.end("disconnected")
+
+    def _discard(self, event: ServerEvent) -> None:
+        if isinstance(event, AudioFrame):
+            # Nobody plays it, so nobody has to be waited for.
+            self._note_delivery(event)
+            end = event.pts + event.samples
+            self._dialogue.playout(event.response, end, PlayoutState.PLAYING)
 
     @property
     def is_busy(self) -> bool:

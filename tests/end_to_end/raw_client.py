@@ -47,6 +47,7 @@ class RawClient:
         self.seq = 0
         self.pts = 0
         self.last_server_seq = 0
+        self.acknowledged = 0
         self._changed = asyncio.Event()
 
     # -- out ------------------------------------------------------------------------------------
@@ -96,6 +97,7 @@ class RawClient:
                 event = json.loads(message)
                 if "seq" in event:
                     self._count(event["seq"])
+                self.acknowledged = max(self.acknowledged, event.get("ack", 0))
                 self.messages.append(event)
                 self.order.append(event["type"])
                 await self._react(event)
