@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.engines import Int16Audio, SpeakJob, SpokenAudio, TimedText
 from pipeline.engines.piper import Pauses, PiperSettings, PiperVoice, load
 from pipeline.engines.thread import EngineThread, StopToken
 from pipeline.errors import EngineUnavailable
+from pipeline.segmentation import Segmenter
 
 pytestmark = pytest.mark.engines
 
@@ -197,6 +200,36 @@ def test_word_times_come_from_the_model(voice: PiperVoice) -> None:
     assert voice.has_word_times
 
 
+REPLY = (
+    "Sure, here is *what* I found. Dr. Smith paid $5.99 on Nov. 20, 2026! 😀\n"
+    "- First, [read this](http://a.b)\n- Second, rest\n```\nx = 1\n```\nIs that all?"
+)
+
+
+def test_what_was_heard_of_a_reply_is_found_by_the_offsets(voice: PiperVoice) -> None:
+    heard, offset = [], 0
+    segmenter = Segmenter(language=voice.language)
+    for segment in segmenter.feed(REPLY) + segmenter.flush():
+        for word in words_of(spoken(voice, segment)):
+            heard.append(REPLY[offset + word.start : offset + word.end])
+        offset += len(segment)
+    assert heard == [
+        *("Sure,", "here", "is", "*what*", "I", "found.", "Dr.", "Smith", "paid", "$5.99", "on"),
+        *("Nov. 20, 2026!", "First,", "[read", "this](http://a.b)", "Second,", "rest"),
+        *("Is", "that", "all?"),
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(max_size=40) | st.text("ab Cé1.,?-'$%:()\"…😀你\n", max_size=40))
+def test_any_text_can_be_spoken(voice: PiperVoice, text: str) -> None:
+    position = sample = 0
+    for word in words_of(spoken(voice, text, 4.0)):
+        assert position <= word.start < word.end <= len(text)
+        assert sample <= word.start_sample <= word.end_sample
+        position, sample = word.end, word.end_sample
+
+
 # -- stopping ------------------------------------------------------------------------------------
 
 
@@ -303,10 +336,10 @@ def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
-    settings = changed(tmp_path)
-    settings.path.with_name("voice.onnx.json").unlink()
+    changed_settings = changed(tmp_path)
+    changed_settings.path.with_name("voice.onnx.json").unlink()
     with pytest.raises(EngineUnavailable, match=r"voice\.onnx\.json cannot be read .* beside it"):
-        load(settings)
+        load(changed_settings)
 
 
 @pytest.mark.parametrize(
@@ -319,10 +352,10 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_configuration_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    settings = changed(tmp_path)
-    settings.path.with_name("voice.onnx.json").write_text(content, encoding="utf-8")
+    changed_settings = changed(tmp_path)
+    changed_settings.path.with_name("voice.onnx.json").write_text(content, encoding="utf-8")
     with pytest.raises(EngineUnavailable, match=message):
-        load(settings)
+        load(changed_settings)
 
 
 @pytest.mark.parametrize(
@@ -380,9 +413,9 @@ def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_speaker_that_the_voice_lacks_is_named(tmp_path: Path) -> None:
-    settings = changed(tmp_path, num_speakers=2, speaker_id_map={"ann": 0, "ben": 1})
+    changed_settings = changed(tmp_path, num_speakers=2, speaker_id_map={"ann": 0, "ben": 1})
     with pytest.raises(EngineUnavailable, match="no speaker 'eve'; it has ann, ben"):
-        load(PiperSettings(settings.path, speaker="eve"))
+        load(PiperSettings(changed_settings.path, speaker="eve"))
     with pytest.raises(EngineUnavailable, match="no speaker 7"):
         load(PiperSettings(STARTER, speaker=7))
 
