@@ -79,6 +79,7 @@ $(STAMPS)/venv:
 	if [ -z "$$python" ]; then \
 	  echo "make: $(if $(PYTHON),$(PYTHON) is not Python 3.11 or newer,no Python 3.11 or newer was found)." >&2; \
 	  echo "  Debian 12+, Ubuntu 24.04+: sudo apt install python3 python3-venv" >&2; \
+	  echo "  Ubuntu 22.04:              sudo apt install python3.11 python3.11-venv" >&2; \
 	  echo "  Fedora:                    sudo dnf install python3" >&2; \
 	  echo "  macOS:                     brew install python" >&2; \
 	  echo "  One that is elsewhere:     make PYTHON=/path/to/python3.12 ..." >&2; \
