@@ -97,18 +97,17 @@ $(STAMPS)/venv:
 	@$(PY) -m pip install --disable-pip-version-check --quiet --upgrade 'pip>=25.1'
 	@mkdir -p $(STAMPS) && touch $@
 
-# A wheel is taken wherever pip finds one: on the index LLAMA_WHEELS, or in its own cache. Else the
-# package is compiled; pip shows nothing meanwhile, so a clock does.
+# pip shows nothing while it compiles, so a clock does. A wheel that was compiled once stays in pip's
+# cache, for the same version of Python.
 $(STAMPS)/llama-cpp-python-$(LLAMA_VARIANT): $(STAMPS)/venv requirements.lock
 ifneq ($(LLAMA_WHEELS),)
 	@echo "==> Installing $(LLAMA) from $(LLAMA_WHEELS)"
-	@$(INSTALL) --extra-index-url "$(LLAMA_WHEELS)" --prefer-binary --only-binary llama-cpp-python $(LLAMA) || { \
+	@$(INSTALL) --extra-index-url "$(LLAMA_WHEELS)" --only-binary llama-cpp-python $(LLAMA) || { \
 	  echo "make: $(LLAMA_WHEELS) has no wheel of $(LLAMA) for this machine;" >&2; \
 	  echo "  leave LLAMA_WHEELS out to compile it here." >&2; exit 1; }
 else
-	@if [ -z "$(NATIVE)" ] && $(PY) -m pip cache list llama_cpp_python 2>/dev/null | grep -q '$(subst ==,-,$(subst -,_,$(LLAMA)))-'; then \
-	  echo "==> Installing $(LLAMA) from pip's cache"; \
-	else \
+	@echo "==> Installing $(LLAMA) ($(LLAMA_VARIANT))"
+	@if ! $(PY) -m pip cache list llama_cpp_python 2>/dev/null | grep -q '$(subst ==,-,$(subst -,_,$(LLAMA)))-'; then \
 	  for compiler in "$${CC:-cc}" "$${CXX:-c++}"; do \
 	    if ! command -v $$compiler >/dev/null; then \
 	      echo "make: there is no C++ compiler ($$compiler), which $(LLAMA) needs." >&2; \
@@ -119,11 +118,11 @@ else
 	      exit 1; \
 	    fi; \
 	  done; \
-	  echo "==> Compiling $(LLAMA) ($(LLAMA_VARIANT)): 4 to 8 minutes on two cores, once"; \
-	  ( while sleep 15 >/dev/null 2>&1; do seconds=$$((seconds + 15)); echo "    ... $$seconds s"; done ) & \
-	  clock=$$!; \
-	  trap 'kill $$clock 2>/dev/null' EXIT; trap 'exit 130' INT TERM; \
 	fi; \
+	echo "    Unless pip has it compiled already, that takes 4 to 8 minutes on two cores, once."; \
+	( while sleep 15 >/dev/null 2>&1; do seconds=$$((seconds + 15)); echo "    ... $$seconds s"; done ) & \
+	clock=$$!; \
+	trap 'kill $$clock 2>/dev/null' EXIT; trap 'exit 130' INT TERM; \
 	$(LLAMA_BUILD) $(INSTALL) $(if $(NATIVE),--no-cache-dir --force-reinstall --no-deps) $(LLAMA)
 endif
 	@rm -f $(STAMPS)/llama-cpp-python-* && touch $@
