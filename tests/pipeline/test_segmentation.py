@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.segmentation import Segmenter
@@ -143,6 +143,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=120)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.sampled_from(["en", "de", "fr", ""]))
 def test_the_segments_together_are_the_reply(deltas: list[str], language: str) -> None:
     segmenter = Segmenter(language=language)
@@ -151,6 +152,7 @@ def test_the_segments_together_are_the_reply(deltas: list[str], language: str) -
     assert all(cut)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_how_the_text_is_split_into_deltas_changes_nothing(deltas: list[str]) -> None:
     segmenter = Segmenter()
@@ -158,6 +160,7 @@ def test_how_the_text_is_split_into_deltas_changes_nothing(deltas: list[str]) ->
     assert cut == segments("".join(deltas))
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_no_segment_outside_code_is_longer_than_the_bound(deltas: list[str]) -> None:
     for segment in segments("".join(deltas) * 3):

@@ -353,6 +353,7 @@ def test_any_text_can_be_read_and_words_lie_in_it_in_order(text: str, language: 
         position = word.end
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.,:-/$%° ap\n", max_size=40))
 def test_figures_of_any_kind_can_be_read(text: str) -> None:
     for language in ("en", "de"):

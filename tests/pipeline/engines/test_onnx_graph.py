@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines.onnx_graph import outputs_of, uses_external_data, with_output
@@ -48,6 +48,7 @@ def test_what_is_no_message_is_refused(broken: str) -> None:
         outputs_of(bytes.fromhex(broken), "Ceil")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     for read in (lambda: outputs_of(content, "Ceil"), lambda: uses_external_data(content)):

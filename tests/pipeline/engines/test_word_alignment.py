@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines.word_alignment import Group, Span, align
@@ -50,6 +50,7 @@ def test_nothing_aligns_with_nothing() -> None:
 LENGTHS = st.lists(st.integers(0, 12), max_size=60)
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.lists(st.lists(st.integers(1, 12), max_size=20), max_size=3))
 def test_every_word_gets_a_span_in_order(words: list[int], sentences: list[list[int]]) -> None:
     made = [
