@@ -260,6 +260,7 @@ VOCABULARIES: Final[Mapping[str, Vocabulary]] = {
 _NO_VOCABULARY: Final = Vocabulary()
 _SENTENCE_END: Final = frozenset(".?!。？！؟।")
 _WORD: Final = re.compile(r"[^\W_]+(?:['’.:,/+-][^\W_]+)*")
+_SEPARATOR: Final = re.compile(r"[.:,/+-]")
 _CLOSING: Final = "\"'”’»)]} "
 
 
@@ -323,9 +324,13 @@ class Reading:
         return self.words[count:]
 
     def _is_numeral(self, word: str) -> bool:
-        if word in self.vocabulary.numerals or re.sub(r"[.:,/+-]", "", word).isdecimal():
-            return True
-        return len(word) == 1 and word not in self.vocabulary.dangling
+        return len(word) == 1 or word in self.vocabulary.numerals or _figures(word) > 0
+
+
+def _figures(word: str) -> int:
+    """How many digits it is made of; 0 if of anything else."""
+    digits = _SEPARATOR.sub("", word)
+    return len(digits) if digits.isdecimal() else 0
 
 
 def _ending(transcript: str) -> str:
@@ -352,7 +357,7 @@ def _is_counting(reading: Reading) -> bool:
     # An hour, an amount or a year ends a sentence; a telephone number, a code or a spelling goes
     # on: at least three of them, which are most of the turn or more than a year has.
     numerals = reading.trailing_numerals
-    figures = sum(len(word) if word.isdecimal() else 1 for word in numerals)
+    figures = sum(max(_figures(word), 1) for word in numerals)
     if figures < 3 or reading.ending == "?":
         return False
     return figures >= 5 or 2 * len(numerals) >= len(reading.words)
@@ -621,7 +626,8 @@ class Endpointer:
         self._speaking_samples += self._candidate_samples
         self._is_paused = False
         self._forget_candidate()
-        self._forget_reading()
+        self._reading = Reading()
+        self._hang_over = self._decide()
         return SpeechResumed(at)
 
     def _open(self, begin: int, *, spoken: int) -> SpeechEvent:
