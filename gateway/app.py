@@ -193,7 +193,7 @@ class App:
             outbox=outbox,
             metrics=self.metrics,
             clock=self._clock,
-            now=lambda: datetime.now(self._zone),
+            now=lambda: datetime.now(UTC).astimezone(self._zone),
             new_id=new_id,
         )
         welcome, early = protocol.welcome(
@@ -245,7 +245,10 @@ def _timers(config: Config) -> Timers:
     )
 
 
-def _zone(name: str) -> tzinfo:
+def _zone(name: str) -> tzinfo | None:
+    """Return the zone for ``astimezone``, which takes None for the machine's own."""
+    if name == "local":
+        return None
     return UTC if name == "UTC" else ZoneInfo(name)
 
 

@@ -168,7 +168,7 @@ class ConversationConfig:
         "Parley", "replaces `{name}` in the instructions and the greeting", longest=100
     )
     instructions: str = _setting(
-        "You are {name}, a voice assistant. Answer in one or two short spoken sentences.",
+        "You are {name}, a friendly voice assistant. Keep your answers short.",
         "system prompt",
         longest=32_768,
     )
@@ -180,8 +180,10 @@ class ConversationConfig:
     )
     max_tokens: int = _setting(200, "longest reply", minimum=1, maximum=4096)
     temperature: float = _setting(0.0, "0 is the likeliest reply, always", minimum=0, maximum=2)
-    clock: bool = _setting(False, "whether the prompt knows the date and the time")
-    time_zone: str = _setting("UTC", "IANA name, for the clock", longest=64)
+    clock: bool = _setting(True, "whether the prompt knows the date and the time")
+    time_zone: str = _setting(
+        "local", "IANA name for the clock; local is this machine's", longest=64
+    )
 
     def named(self, text: str) -> str:
         """Return ``text`` (instructions, greeting) with the assistant's name for ``{name}``."""
@@ -717,13 +719,14 @@ def _check_origin(origin: str) -> None:
 
 
 def _check_time_zone(name: str) -> None:
-    if name == "UTC":  # known even where the system has no time zone database
+    if name in ("local", "UTC"):  # known even where the system has no time zone database
         return
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         message = (
-            f'conversation.time_zone is "{name}", expected an IANA name such as "Europe/Berlin"'
+            f'conversation.time_zone is "{name}", '
+            'expected "local" or an IANA name such as "Europe/Berlin"'
         )
         raise ConfigError(message) from error
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 from gateway.config import Config
 from gateway.sessions.settings import ModelTraits
@@ -23,11 +23,14 @@ from pipeline.engines.scripted import (
     ScriptedVoice,
 )
 from pipeline.engines.thread import EngineStatistics, EngineThread, call
+from pipeline.errors import ModelError
 from pipeline.models import Catalogue, Model, Profile
 
 __all__ = ["EngineRoom", "RealEngines", "ScriptedEngines", "Threads", "engine_room", "plan_threads"]
 
 log = logging.getLogger(__name__)
+
+S = TypeVar("S")
 
 SCRIPTED_REPLY = (
     "This is a scripted answer, which is long enough to be interrupted while it is spoken. "
@@ -177,14 +180,21 @@ def _load_language_model(config: Config, model: Model, threads: Threads) -> llam
         "sessions": min(256, config.server.max_sessions + 1),
         **({"gpu_layers": 0} if config.engines.device == "cpu" else {}),
     }
-    return llama_cpp.load(llama_cpp.LlamaSettings(model.path, **{**model.settings, **chosen}))
+    return llama_cpp.load(_settings(llama_cpp.LlamaSettings, model, chosen))
 
 
 def _load_voice(model: Model, threads: Threads) -> piper.PiperVoice:
-    settings: dict[str, Any] = dict(model.settings)
-    voice = piper.load(piper.PiperSettings(model.path, threads=threads.voice, **settings))
+    voice = piper.load(_settings(piper.PiperSettings, model, {"threads": threads.voice}))
     voice.warm_up()
     return voice
+
+
+def _settings(kind: Callable[..., S], model: Model, chosen: Mapping[str, object]) -> S:
+    """Build an engine's settings: the model's own, and above them what the configuration says."""
+    try:
+        return kind(model.path, **{**model.settings, **chosen})
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"models.{model.id}.settings: {error}") from error
 
 
 def _traits(profile: Profile) -> ModelTraits:

@@ -35,7 +35,7 @@ class Item:
 
 
 class Conversation:
-    """Items in order, at most ``max_items``: the oldest go first."""
+    """Items in order, at most ``max_items``: when they are more, the oldest quarter goes."""
 
     def __init__(self, *, max_items: int = 200) -> None:
         self._items: list[Item] = []
@@ -54,7 +54,10 @@ class Conversation:
         """
         at = len(self._items) if after is None else self._index(after) + 1
         self._items.insert(at, item)
-        del self._items[: max(0, len(self._items) - self._max_items)]
+        if len(self._items) > self._max_items:
+            # A quarter at once: dropping one at a time would move the prompt's beginning, and so
+            # void the model's cached prefix, with every turn.
+            del self._items[: max(1, self._max_items // 4)]
 
     def delete(self, id: str) -> None:
         """Remove an item.
