@@ -1,18 +1,17 @@
-"""Payloads of the server's streams to samples, at the best rate that costs no delay.
+"""Payloads of the server's streams to samples that a loudspeaker can play.
 
-`pipeline.codecs.AudioDecoder` serves recognition: everything comes out at 16 kHz, and a resampler
-holds samples back. A loudspeaker wants what was sent, when it was sent: PCM stays at its own rate,
-G.711 at 8 kHz, and only Opus is decoded there (to 16 kHz).
+PCM stays at its own rate. Opus and G.711 go through `pipeline.codecs.AudioDecoder`, which brings
+them to 16 kHz; of G.711 its resampler holds up to 120 ms back, so that such a stream's audio (not
+its positions, which are counted on the wire) comes that much late.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import g711
 from pipeline.codecs import AudioDecoder
 from protocol.audio import AudioFormat, Encoding
 
@@ -20,7 +19,7 @@ __all__ = ["StreamDecoder"]
 
 Int16Audio: TypeAlias = npt.NDArray[np.int16]
 
-_OPUS_RATE = 16_000
+_DECODED_RATE: Final = 16_000
 
 
 class StreamDecoder:
@@ -33,31 +32,30 @@ class StreamDecoder:
 
     def __init__(self, format: AudioFormat) -> None:
         self.format = format
-        self._opus = AudioDecoder(format) if format.codec is Encoding.OPUS else None
-        self.audio_rate = _OPUS_RATE if self._opus is not None else format.rate
+        is_pcm = format.codec is Encoding.PCM_S16LE
+        self._decoder = None if is_pcm else AudioDecoder(format)
+        self.audio_rate = format.rate if is_pcm else _DECODED_RATE
 
     def decode(self, payload: bytes) -> tuple[Int16Audio, int]:
-        """The samples of one payload, and its duration in samples at the stream's rate.
+        """The samples of one payload that are ready, and its duration at the stream's rate.
 
         Raises:
             AudioError: The payload is malformed.
         """
-        audio = self._expand(payload)
-        return audio, len(audio) * self.format.rate // self.audio_rate
+        if self._decoder is None:
+            whole = len(payload) - len(payload) % 2
+            audio = np.frombuffer(payload[:whole], "<i2").astype(np.int16)
+            return audio, len(audio)
+        audio = self._decoder.decode(payload)
+        if self.format.codec is Encoding.OPUS:
+            return audio, len(audio) * self.format.rate // self.audio_rate
+        return audio, len(payload)
 
-    def _expand(self, payload: bytes) -> Int16Audio:
-        if self._opus is not None:
-            return self._opus.decode(payload)
-        match self.format.codec:
-            case Encoding.PCMU:
-                return g711.decode_ulaw(payload)
-            case Encoding.PCMA:
-                return g711.decode_alaw(payload)
-            case _:
-                whole = len(payload) - len(payload) % 2
-                return np.frombuffer(payload[:whole], "<i2").astype(np.int16)
+    def flush(self) -> Int16Audio:
+        """What was held back, at the end of the stream."""
+        return np.zeros(0, np.int16) if self._decoder is None else self._decoder.flush()
 
     def close(self) -> None:
         """Free native state."""
-        if self._opus is not None:
-            self._opus.close()
+        if self._decoder is not None:
+            self._decoder.close()

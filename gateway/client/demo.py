@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Hold the conversation; 0 if everything was heard as it should, 1 if not."""
-    return run_command(_demonstrate(options, Console(highlight=False)))
+    return run_command(_demonstrate(options, Console(highlight=False, soft_wrap=True)))
 
 
 def bundled(name: str) -> Recording:
@@ -185,11 +185,11 @@ def _save(folder: Path, spoken: list[_Spoken], console: Console) -> None:
     for number, each in enumerate(spoken, start=1):
         path = folder / f"reply-{number}.wav"
         write_wav(path, each.playback.heard_audio(), each.playback.audio_rate)
-        console.print(f"{path}: what was heard of reply {number}", markup=False, soft_wrap=True)
+        console.print(f"{path}: what was heard of reply {number}", markup=False)
     path = folder / "conversation.wav"
     mixed, rate = _mix(spoken)
     write_wav(path, mixed, rate)
-    console.print(f"{path}: both voices, as they sounded", markup=False, soft_wrap=True)
+    console.print(f"{path}: both voices, as they sounded", markup=False)
 
 
 def _mix(spoken: list[_Spoken]) -> tuple[Int16Audio, int]:

@@ -71,13 +71,13 @@ async def serve(
         # Ctrl-C goes to the whole group of the terminal: the client decides when the server stops.
         start_new_session=True,
     )
-    lines: deque[str] = deque(maxlen=200)
+    log = _Log(progress)
     try:
         async with asyncio.TaskGroup() as tasks:
-            announced: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            drain = tasks.create_task(_drain(process, lines, announced, progress))
+            drain = tasks.create_task(_drain(process, log), name="server log")
             try:
-                server = await _ready(process, lines, announced, timeout_s)
+                server = await _ready(process, log, timeout_s)
+                log.progress = None
                 yield server
             finally:
                 await _stop(process)
@@ -111,44 +111,47 @@ async def http_get(url: str, path: str) -> tuple[int, str]:
         raise Unreachable(f"no page http://{host}:{port}{path}: {error}") from error
 
 
-async def _ready(
-    process: asyncio.subprocess.Process,
-    lines: deque[str],
-    announced: asyncio.Future[str],
-    timeout_s: float,
-) -> ServerProcess:
+class _Log:
+    """What the server says, and the address in it. Made on the running loop."""
+
+    def __init__(self, progress: Callable[[str], None] | None) -> None:
+        self.lines: deque[str] = deque(maxlen=200)
+        self.address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.progress = progress
+
+    def add(self, line: str) -> None:
+        self.lines.append(line)
+        if self.progress is not None:
+            self.progress(line)
+        found = _ANNOUNCEMENT.search(line)
+        if found and not self.address.done():
+            self.address.set_result(found[1])
+
+    @property
+    def last(self) -> str:
+        return self.lines[-1] if self.lines else "it said nothing"
+
+
+async def _ready(process: asyncio.subprocess.Process, log: _Log, timeout_s: float) -> ServerProcess:
     try:
         async with asyncio.timeout(timeout_s):
-            url = await announced
-            server = ServerProcess(url, process.pid, lines)
+            server = ServerProcess(await log.address, process.pid, log.lines)
             while (await server.page("/readyz"))[0] != 200:  # noqa: ASYNC110  another process
                 await asyncio.sleep(0.1)
             return server
     except TimeoutError:
-        raise Unreachable(
-            f"the server was not ready within {timeout_s:g} s: {_last(lines)}"
-        ) from None
+        raise Unreachable(f"the server was not ready within {timeout_s:g} s: {log.last}") from None
 
 
-async def _drain(
-    process: asyncio.subprocess.Process,
-    lines: deque[str],
-    announced: asyncio.Future[str],
-    progress: Callable[[str], None],
-) -> None:
+async def _drain(process: asyncio.subprocess.Process, log: _Log) -> None:
     """Read the log to its end, so that the server never blocks on a full pipe."""
     assert process.stderr is not None
     async for raw in process.stderr:
-        line = raw.decode(errors="replace").rstrip()
-        lines.append(line)
-        progress(line)
-        found = _ANNOUNCEMENT.search(line)
-        if found and not announced.done():
-            announced.set_result(found[1])
+        log.add(raw.decode(errors="replace").rstrip())
     code = await process.wait()
-    if not announced.done():
-        announced.set_exception(
-            Unreachable(f"the server ended with exit code {code}: {_last(lines)}")
+    if not log.address.done():
+        log.address.set_exception(
+            Unreachable(f"the server ended with exit code {code}: {log.last}")
         )
 
 
@@ -162,7 +165,3 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-def _last(lines: deque[str]) -> str:
-    return lines[-1] if lines else "it said nothing"

@@ -250,6 +250,10 @@ class DeviceSession:
         self, recording: Recording, label: str, *, timeout_s: float
     ) -> Utterance:
         """Press, speak, release; turn taking has to be manual (`TurnFields.mode`)."""
+        microphone = self._listening_microphone()
+        await self.until(
+            lambda: microphone.position > 0, timeout_s=timeout_s, what="the microphone to open"
+        )
         self.send(TurnStart(stream=_MICROPHONE))
         utterance = self.say(recording, label)
         await self.spoken(utterance, timeout_s=timeout_s)
@@ -434,10 +438,10 @@ class DeviceSession:
             delay = microphone.next_due() - self._clock()
             if delay > 0:
                 await asyncio.sleep(delay)
-            was_speaking = microphone.is_speaking
+            wakes = microphone.is_speaking or microphone.position == 0
             for frame in encoder.encode(microphone.next_frame()):
                 self._queue_speech(frame.payload, frame.samples, self._clock())
-            if was_speaking:
+            if wakes:
                 self._notify()
             if delay <= 0:
                 await asyncio.sleep(0)
@@ -583,7 +587,9 @@ class DeviceSession:
             audio, samples = self._decode(frame)
             self.speaker.play(frame.stream, pts=frame.pts, samples=samples, audio=audio, now=now)
         if frame.end:
-            self.speaker.end(frame.stream, now)
+            decoder = self._decoders.get(frame.stream)
+            rest = decoder.flush() if decoder is not None else None
+            self.speaker.end(frame.stream, now, rest=rest)
 
     def _decode(self, frame: AudioFrame) -> tuple[Int16Audio, int]:
         decoder = self._decoders.get(frame.stream)

@@ -40,6 +40,7 @@ class Playback:
         audio_rate: Hz of the decoded audio; Opus may be decoded at another rate than ``rate``.
         opened_at: When the stream was announced.
         received: Samples received so far, gaps included.
+        decoded: The same at ``audio_rate``, less what a decoder holds back.
         heard: Samples that have passed the converter.
         ended: Whether END arrived.
         outcome: How it ended, or None while it lasts.
@@ -61,6 +62,7 @@ class Playback:
     audio_rate: int
     opened_at: float
     received: int = 0
+    decoded: int = 0
     heard: int = 0
     ended: bool = False
     outcome: Literal["done", "flushed"] | None = None
@@ -167,18 +169,21 @@ class Speaker:
             playback.late_at = now
             return
         self._advance(now)
-        self._fill_gap(playback, pts)
-        self._note_arrival(playback, audio, now)
+        self._fill_gap(playback, pts, now)
+        playback.last_frame_at = now
+        if playback.first_audio_at is None:
+            playback.first_audio_at = now
+        self._keep(playback, audio, now)
         playback.received += samples
-        if self._keep_audio and len(audio):
-            playback.chunks.append(audio)
         if playback is self.current and self._since is None and self._start_at is None:
             self._start_at = now + self._start_s
 
-    def end(self, stream: int, now: float) -> None:
-        """END arrived: what has been received is all."""
+    def end(self, stream: int, now: float, *, rest: Int16Audio | None = None) -> None:
+        """END arrived: what has been received is all, but for what a decoder still held."""
         playback = self._by_stream.get(stream)
         if playback is not None and playback.outcome is None:
+            if rest is not None and len(rest):
+                self._keep(playback, rest, now)
             playback.ended = True
             self._advance(now)
 
@@ -282,23 +287,24 @@ class Speaker:
         if self._listen is not None:
             self._listen(playback)
 
-    def _fill_gap(self, playback: Playback, pts: int) -> None:
+    def _fill_gap(self, playback: Playback, pts: int, now: float) -> None:
         gap = pts - playback.received
         if gap > 0:
             playback.received += gap
-            if self._keep_audio:
-                silence = gap * playback.audio_rate // playback.rate
-                playback.chunks.append(np.zeros(silence, np.int16))
+            self._keep(
+                playback, np.zeros(gap * playback.audio_rate // playback.rate, np.int16), now
+            )
 
-    def _note_arrival(self, playback: Playback, audio: Int16Audio, now: float) -> None:
-        playback.last_frame_at = now
-        if playback.first_audio_at is None:
-            playback.first_audio_at = now
+    def _keep(self, playback: Playback, audio: Int16Audio, now: float) -> None:
         if playback.first_audible_at is None:
             loud = np.flatnonzero(np.abs(audio.astype(np.int32)) > _AUDIBLE)
             if len(loud):
-                before = playback.received / playback.rate + int(loud[0]) / playback.audio_rate
-                playback.first_audible_at = max(now, playback.first_audio_at + before)
+                before = (playback.decoded + int(loud[0])) / playback.audio_rate
+                begin = now if playback.first_audio_at is None else playback.first_audio_at
+                playback.first_audible_at = max(now, begin + before)
+        playback.decoded += len(audio)
+        if self._keep_audio and len(audio):
+            playback.chunks.append(audio)
 
 
 def _is_not_newer(stream: int, than: int) -> bool:

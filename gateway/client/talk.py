@@ -87,7 +87,9 @@ def run(options: argparse.Namespace) -> int:
 async def _talk(options: argparse.Namespace) -> int:
     _check(options)
     recordings = [read_wav(path) for path in options.wav]
-    screen = _Screen(Console(stderr=options.json, highlight=False), quiet=options.json)
+    screen = _Screen(
+        Console(stderr=options.json, highlight=False, soft_wrap=True), quiet=options.json
+    )
     async with connect(
         _settings(options),
         observe=screen.observe,
