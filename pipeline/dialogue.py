@@ -172,7 +172,13 @@ class DialogueSettings:
     @property
     def turn(self) -> TurnSettings:
         """How a reply is produced."""
-        return TurnSettings(self.output, self.speed, self.apology, self.max_payload)
+        return TurnSettings(
+            self.output,
+            self.speed,
+            self.apology,
+            self.max_payload,
+            language=self.endpointing.language,
+        )
 
 
 @dataclass(slots=True, eq=False)

@@ -21,7 +21,7 @@ from pipeline.engines import (
     Voice,
 )
 from pipeline.engines.thread import EngineRunner, Priority, ResultStream
-from pipeline.errors import EngineError
+from pipeline.errors import EngineError, EngineFailed
 from pipeline.events import (
     PipelineEvent,
     ReplyAudio,
@@ -61,6 +61,7 @@ class TurnSettings:
 
     Attributes:
         output: Format of the audio, or None for text only.
+        language: BCP 47 tag of what is said, for finding the ends of sentences.
         speed: Pace of the voice, 1.0 its own.
         apology: What is said where an engine failed.
         max_payload: Most bytes in one frame's payload.
@@ -75,6 +76,7 @@ class TurnSettings:
     first_token_within: float = 30.0
     token_within: float = 10.0
     speech_within: float = 20.0
+    language: str = "en"
 
 
 @dataclass(slots=True)
@@ -188,6 +190,8 @@ class Turn:
                     if piece.text:
                         self._grow(piece.text)
                         yield piece.text
+            if not self._reply.text.strip():
+                raise EngineFailed("the model gave an empty answer")
         except EngineError as error:
             self._report(TurnFailed("llm_failed", str(error), self._reply.turn))
             self._fail("llm_failed")
@@ -213,7 +217,7 @@ class Turn:
     async def _segment(
         self, pieces: AsyncGenerator[str], segments: asyncio.Queue[_Segment | None]
     ) -> None:
-        segmenter = Segmenter()
+        segmenter = Segmenter(language=self._settings.language)
         at = 0
         async with aclosing(pieces):
             async for piece in pieces:

@@ -443,3 +443,15 @@ def test_a_burst_after_a_stall_is_worked_off_in_slices():
             assert steps >= 4 * 16_000 / 3072
 
     run(scene())
+
+
+def test_an_empty_answer_is_a_failure_and_never_silence():
+    async def scene():
+        async with conversation(replies=[""]) as talk:
+            await talk.say()
+            await talk.device.state(DialogueState.LISTENING)
+            (done,) = talk.device.of(events.ReplyDone)
+            assert (done.status, done.reason) == (ReplyStatus.FAILED, "llm_failed")
+            assert talk.device.frames
+
+    run(scene())
