@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from protocol.clock import ClockFilter, wire_clock
+from protocol.clock import wire_clock
 from protocol.codec import (
     Body,
     Envelope,
@@ -26,7 +26,6 @@ from protocol.codec import (
 )
 from protocol.errors import CloseCode, ErrorCode, MalformedMessage, ProtocolError
 from protocol.events import (
-    Ack,
     AudioFrame,
     Bye,
     ClientMessage,
@@ -41,16 +40,13 @@ from protocol.events import (
     Welcome,
 )
 from protocol.frames import Flag, Frame, pack, parse
+from protocol.link import Link
 from protocol.replay import SentLog
-from protocol.sequence import AckCadence, Receipt, ReceiveCounter, is_after, successor
 from protocol.server import Close
 from protocol.states import ConnectionState, Step, advance
 
 __all__ = ["ClientOutcome", "ClientProtocol"]
 
-_OPENING_PINGS: Final = 3
-_OPENING_PING_GAP_S: Final = 0.2
-_DEAD_AFTER_HEARTBEATS: Final = 2.5
 _LOG_BYTES: Final = 262_144
 _LOG_AGE_S: Final = 10.0
 _USUAL_HEARTBEAT_MS: Final = 15_000
@@ -109,36 +105,31 @@ class ClientProtocol:
         self.state = ConnectionState.AWAITING_HELLO
         self.welcome: Welcome | None = None
         self._counting = counting
-        self._heard_at = now
-        self._last_sent = 0
         self._positions: dict[int, int] = {}
-        self._receiver = ReceiveCounter()
-        self._receiver.decide(counting=True)
-        self._acks = AckCadence()
-        self._log = SentLog(_LOG_BYTES, _LOG_AGE_S)
-        self._clock = ClockFilter()
-        self._pings = 0
-        self._ping_at = now
+        self._link = Link(
+            SentLog(_LOG_BYTES, _LOG_AGE_S), now=now, heartbeat_s=_USUAL_HEARTBEAT_MS / 1000
+        )
+        self._link.receiver.decide(counting=True)
 
     @property
     def round_trip_s(self) -> float | None:
         """Shortest round trip of the last eight pings, in seconds; None before the first."""
-        return self._clock.round_trip_s
+        return self._link.round_trip_s
 
     @property
     def clock_offset_ms(self) -> float | None:
         """The server's clock less ours, in ms; None before the first pong."""
-        return self._clock.offset_ms
+        return self._link.clock_offset_ms
 
     @property
     def recv(self) -> int:
         """Highest number received in order."""
-        return self._receiver.recv
+        return self._link.receiver.recv
 
     @property
     def last_sent(self) -> int:
         """Number of the newest numbered frame; 0 before the first, and always if not counting."""
-        return self._last_sent
+        return self._link.last_sent
 
     def position(self, stream: int = 1) -> int:
         """Samples sent on a stream since its START, gaps included; 0 if it is not open."""
@@ -153,7 +144,7 @@ class ClientProtocol:
             StateError: If a hello was sent already.
         """
         self.state = advance(self.state, Step.HELLO)
-        self._heard_at = now
+        self._link.heard_at = now
         return encode(hello, ts=wire_clock(now)).decode()
 
     def seal(
@@ -166,20 +157,15 @@ class ClientProtocol:
             now: Monotonic seconds.
             id: Idempotency key, at most 36 code points; the answer carries it as ``re``.
         """
-        match event:
-            case Retransmission(frame):
-                return frame
-            case Ping():
-                event = self._clock.ping(now)
-            case Pong(t0, t1, _):
-                event = Pong(t0, t1, wire_clock(now))
-            case _:
-                pass
-        seq = self._next_number() if self._counting and is_sequenced(event) else None
-        text = encode(event, seq=seq, ts=wire_clock(now), ack=self._riding_ack(event), id=id)
+        if isinstance(event, Retransmission):
+            return event.frame
+        event = self._link.stamped(event, now)
+        seq = self._link.next_number() if self._counting and is_sequenced(event) else None
+        ack = self._link.riding_ack(event) if self._counting else None
+        text = encode(event, seq=seq, ts=wire_clock(now), ack=ack, id=id)
         sealed = text.decode()
         if seq is not None:
-            self._log.append(seq, sealed, len(text), now)
+            self._link.keep(seq, sealed, len(text), now)
         return sealed
 
     def frame(
@@ -221,31 +207,14 @@ class ClientProtocol:
         self._positions[stream] = pts + samples
         if end:
             del self._positions[stream]
-        return self._pack(Frame(stream, 0, pts & 0xFFFFFFFF, wire_clock(now), payload, flags), now)
-
-    def _pack(self, frame: Frame, now: float) -> bytes:
-        if not self._counting:
-            return pack(frame)
-        seq = self._next_number()
-        packed = pack(Frame(frame.stream, seq, frame.pts, frame.ts, frame.payload, frame.flags))
-        self._log.append(seq, packed, len(packed), now)
-        return packed
-
-    def _next_number(self) -> int:
-        self._last_sent = successor(self._last_sent)
-        return self._last_sent
-
-    def _riding_ack(self, event: ClientMessage) -> int | None:
-        if not self._counting or not (isinstance(event, Ack) or self._acks.pending):
-            return None
-        self._acks.acknowledged()
-        return self._receiver.recv
+        packed = Frame(stream, 0, pts & 0xFFFFFFFF, wire_clock(now), payload, flags)
+        return self._link.pack(packed, now) if self._counting else pack(packed)
 
     # What comes in.
 
     def receive(self, message: str | bytes, now: float) -> ClientOutcome:
         """Take one message of the server."""
-        self._heard_at = now
+        self._link.heard_at = now
         draft = _Draft()
         try:
             if isinstance(message, str):
@@ -262,7 +231,7 @@ class ClientProtocol:
         if envelope.seq is not None and not self._count(envelope.seq, now, draft):
             return
         if envelope.ack is not None:
-            self._log.acknowledge(envelope.ack)
+            self._link.acknowledged(envelope.ack)
         message = self._read(body, envelope)
         if message is not None:
             self._dispatch(message, envelope, now, draft)
@@ -279,18 +248,17 @@ class ClientProtocol:
         self, message: ServerMessage, envelope: Envelope, now: float, draft: _Draft
     ) -> None:
         match message:
-            case Ping(t0):
-                draft.replies.append(Pong(t0, wire_clock(now), wire_clock(now)))
+            case Ping():
+                draft.replies.append(self._link.answer(message, now))
                 return
             case Pong():
-                self._clock.pong(message, now)
+                self._link.measured(message, now)
                 return
-            case Nack(first, _):
-                self._retransmit(first, draft)
+            case Nack():
+                draft.replies += self._link.repeat(message).replies
                 return
-            case Gap(first, last):
-                if not is_after(first, self._receiver.expected):
-                    self._receiver.skip_to(last)
+            case Gap():
+                self._link.skip(message)
                 return
             case Welcome():
                 self._open(message, now)
@@ -306,7 +274,8 @@ class ClientProtocol:
             raise MalformedMessage(ErrorCode.BAD_EVENT, "a connection has one welcome")
         self.state = advance(self.state, Step.WELCOME)
         self.welcome = welcome
-        self._ping_at = now
+        self._link.heartbeat_s = welcome.heartbeat_ms / 1000
+        self._link.open(now)
 
     def _take_binary(self, message: bytes, now: float, draft: _Draft) -> None:
         frame = parse(message)
@@ -324,21 +293,9 @@ class ClientProtocol:
         draft.envelopes.append(Envelope(seq=frame.seq or None, ts=frame.ts))
 
     def _count(self, seq: int, now: float, draft: _Draft) -> bool:
-        receipt = self._receiver.admit(seq)
-        if receipt is Receipt.ACCEPT and self._counting and self._acks.received(now):
-            self._acks.acknowledged()
-            draft.replies.append(Ack())
-        if receipt is Receipt.GAP:
-            draft.replies.append(Nack(self._receiver.expected, seq))
-        return receipt is Receipt.ACCEPT
-
-    def _retransmit(self, first: int, draft: _Draft) -> None:
-        if first == 0 or is_after(first, self._last_sent):
-            return
-        replay = self._log.since(first, self._last_sent)
-        if replay.lost is not None:
-            draft.replies.append(Gap(*replay.lost))
-        draft.replies += [Retransmission(frame) for frame in replay.frames]
+        taken, replies = self._link.count(seq, now)
+        draft.replies += replies if self._counting else ()
+        return taken
 
     # Time.
 
@@ -346,36 +303,21 @@ class ClientProtocol:
         """When `on_deadline` must be called, if nothing else happens before; None if never."""
         if self.state is not ConnectionState.OPEN:
             return None
-        ack = self._acks.deadline
-        times = [self._ping_at, self._dead_at]
-        return min(times if ack is None else [*times, ack])
-
-    @property
-    def _heartbeat_s(self) -> float:
-        return (self.welcome.heartbeat_ms if self.welcome else _USUAL_HEARTBEAT_MS) / 1000
-
-    @property
-    def _dead_at(self) -> float:
-        return self._heard_at + self._heartbeat_s * _DEAD_AFTER_HEARTBEATS
+        return self._link.deadline
 
     def on_deadline(self, now: float) -> ClientOutcome:
         """Do what is due: acknowledge, ping, or give a silent server up."""
         draft = _Draft()
         if self.state is not ConnectionState.OPEN:
             return draft.done()
-        if now >= self._dead_at:
+        if now >= self._link.dead_at:
             self.state = advance(self.state, Step.CLOSE)
-            reason = f"heard nothing for {now - self._heard_at:.1f} s"
+            reason = f"heard nothing for {now - self._link.heard_at:.1f} s"
             draft.close = Close(CloseCode.TIMEOUT, reason)
             return draft.done()
-        if self._acks.deadline is not None and now >= self._acks.deadline:
-            self._acks.acknowledged()
-            draft.replies.append(Ack())
-        if now >= self._ping_at:
-            self._pings += 1
-            opening = self._pings < _OPENING_PINGS
-            self._ping_at = now + (_OPENING_PING_GAP_S if opening else self._heartbeat_s)
-            draft.replies.append(Ping(wire_clock(now)))
+        draft.replies += [
+            reply for reply in self._link.due(now) if self._counting or isinstance(reply, Ping)
+        ]
         return draft.done()
 
     def bye(self, now: float, reason: str | None = None) -> str | bytes:

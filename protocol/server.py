@@ -15,10 +15,10 @@ Of what a peer can send nothing makes these methods raise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from protocol.clock import ClockFilter, wire_clock
+from protocol.clock import wire_clock
 from protocol.codec import (
     Body,
     encode,
@@ -76,12 +76,12 @@ from protocol.events import (
     WelcomeAudio,
     WelcomeTime,
 )
-from protocol.frames import Flag, Frame, Kind, pack, parse
+from protocol.frames import Flag, Frame, Kind, parse
 from protocol.idempotency import CommandLog
 from protocol.limiter import FrameRate, Verdict
+from protocol.link import Link
 from protocol.negotiation import SUPPORTED_VERSIONS, Agreement
 from protocol.replay import SentLog
-from protocol.sequence import AckCadence, Receipt, ReceiveCounter, is_after, successor
 from protocol.states import ConnectionState, Step, advance
 from protocol.streams import UplinkStreams
 
@@ -100,8 +100,6 @@ MAX_FRAME_BYTES: Final = 65_536
 MAX_BAD: Final = 10
 """``bad_*`` errors of a connection that are forgiven."""
 
-_OPENING_PINGS: Final = 3
-_OPENING_PING_GAP_S: Final = 0.2
 _MAX_HELD_BYTES: Final = 524_288
 _MAX_REASON_BYTES: Final = 123
 _CLOSE_WITHOUT_RULE: Final = {
@@ -161,7 +159,6 @@ class Timers:
 
     hello_s: float = 5.0
     heartbeat_ms: int = 15_000
-    dead_after_heartbeats: float = 2.5
     idle_s: float = 600.0
 
 
@@ -211,7 +208,7 @@ class ServerProtocol:
         self._limits = limits
         self._server = server
         self._timers = timers
-        self._opened_at = self._heard_at = self._active_at = now
+        self._opened_at = self._active_at = now
         self._welcomed_at = now
         self._hello: Hello | None = None
         self._hello_id: str | None = None
@@ -220,31 +217,29 @@ class ServerProtocol:
         self._bad = 0
         self._rate = FrameRate(limits.max_frames_per_s, limits.burst, now)
         self._streams = UplinkStreams(None, limits.max_streams)
-        self._receiver = ReceiveCounter()
-        self._acks = AckCadence()
+        self._link = Link(
+            SentLog(limits.replay_bytes, limits.replay_ms / 1000),
+            now=now,
+            heartbeat_s=timers.heartbeat_ms / 1000,
+        )
         self._commands = CommandLog()
-        self._clock = ClockFilter()
-        self._pings = 0
-        self._ping_at = now
-        self._last_sent = 0
-        self._log = SentLog(limits.replay_bytes, limits.replay_ms / 1000)
 
     # What the caller may ask.
 
     @property
     def round_trip_s(self) -> float | None:
         """Shortest round trip of the last eight pings, in seconds; None before the first."""
-        return self._clock.round_trip_s
+        return self._link.round_trip_s
 
     @property
     def recv(self) -> int:
         """Highest sequence number received in order; 0 for a client that does not count."""
-        return self._receiver.recv
+        return self._link.receiver.recv
 
     @property
     def last_sent(self) -> int:
         """Sequence number of the newest numbered frame; 0 before the first."""
-        return self._last_sent
+        return self._link.last_sent
 
     @property
     def streams(self) -> UplinkStreams:
@@ -257,7 +252,7 @@ class ServerProtocol:
         """Take one message of the peer."""
         if self.state is ConnectionState.CLOSED:
             return _NOTHING
-        self._heard_at = now
+        self._link.heard_at = now
         draft = _Draft()
         size = _size(message)
         if size > MAX_FRAME_BYTES:
@@ -354,11 +349,11 @@ class ServerProtocol:
         try:
             body = parse_object(text, self._limits.max_depth)
         except MalformedMessage as error:
-            self._receiver.consume_unreadable()
-            seq = self._receiver.recv if self._receiver.counting else None
+            self._link.receiver.consume_unreadable()
+            seq = self._link.receiver.recv if self._link.receiver.counting else None
             self._reject(error, draft, seq=seq)
-            if self._receiver.counting:
-                self._acknowledge_soon(now, draft)
+            if self._link.receiver.counting:
+                draft.replies += self._link.received(now)
             return
         seq, key = peek(body)
         try:
@@ -374,10 +369,10 @@ class ServerProtocol:
         message = CLIENT_TYPES.get(kind) if isinstance(kind, str) else None
         if message is not None and not is_numbered(message):
             return True
-        if seq is not None and self._receiver.counting is not False:
+        if seq is not None and self._link.receiver.counting is not False:
             return self._count(seq, now, draft)
         if message is not None and body.get("seq") is None:
-            self._receiver.decide(counting=False)
+            self._link.receiver.decide(counting=False)
         return True
 
     def _handle(
@@ -385,7 +380,7 @@ class ServerProtocol:
     ) -> None:
         envelope = read_envelope(body)
         if envelope.ack is not None:
-            self._take_ack(envelope.ack)
+            self._link.acknowledged(envelope.ack)
         event = read_client_message(body)
         if event is None:
             if envelope.must:
@@ -394,7 +389,7 @@ class ServerProtocol:
                 )
             return
         numbered = is_numbered(type(event))
-        if numbered and seq is None and self._receiver.counting:
+        if numbered and seq is None and self._link.receiver.counting:
             raise MalformedMessage(
                 ErrorCode.MISSING_FIELD, "seq is missing, but earlier frames were numbered", "seq"
             )
@@ -405,31 +400,24 @@ class ServerProtocol:
         self._dispatch(Command(event, key, self._counted(seq)), event, now, draft)
 
     def _counted(self, seq: int | None) -> int | None:
-        return seq if self._receiver.counting else None
-
-    def _take_ack(self, ack: int) -> None:
-        if is_after(ack, self._last_sent):
-            raise MalformedMessage(
-                ErrorCode.BAD_FIELD, f"ack is {ack}, but {self._last_sent} was the last", "ack"
-            )
-        self._log.acknowledge(ack)
+        return seq if self._link.receiver.counting else None
 
     def _dispatch(self, command: Command, event: ClientMessage, now: float, draft: _Draft) -> None:
         """Do what the connection itself must do; hand the rest out."""
         match event:
             case Ack():
                 return
-            case Ping(t0):
-                draft.replies.append(Pong(t0, wire_clock(now), wire_clock(now)))
+            case Ping():
+                draft.replies.append(self._link.answer(event, now))
                 return
             case Pong():
-                self._clock.pong(event, now)
+                self._link.measured(event, now)
                 return
             case Nack():
                 self._retransmit(command, event, draft)
                 return
             case Gap():
-                self._skip(event)
+                self._link.skip(event)
                 return
             case Bye():
                 self._close(draft, CloseCode.NORMAL, "bye")
@@ -500,8 +488,8 @@ class ServerProtocol:
         try:
             frame = parse(message)
         except BadFrame as error:
-            if self._receiver.consume(error.details.get("seq", 0)):
-                self._acknowledge_soon(now, draft)
+            if self._link.receiver.consume(error.details.get("seq", 0)):
+                draft.replies += self._link.received(now)
             self._reject(error, draft)
             return
         try:
@@ -512,11 +500,11 @@ class ServerProtocol:
             self._reject(error, draft, seq=frame.seq, stream=frame.stream)
 
     def _is_next_frame(self, frame: Frame, now: float, draft: _Draft) -> bool:
-        if frame.seq and self._receiver.counting is not False:
+        if frame.seq and self._link.receiver.counting is not False:
             return self._count(frame.seq, now, draft)
         if frame.kind is Kind.AUDIO:
-            self._receiver.decide(counting=False)
-            if self._receiver.counting:
+            self._link.receiver.decide(counting=False)
+            if self._link.receiver.counting:
                 raise BadFrame("seq is 0, but earlier frames were numbered", stream=frame.stream)
         return True
 
@@ -540,41 +528,17 @@ class ServerProtocol:
 
     def _count(self, seq: int, now: float, draft: _Draft) -> bool:
         """Count a numbered frame; False if it is to be dropped."""
-        match self._receiver.admit(seq):
-            case Receipt.ACCEPT:
-                self._acknowledge_soon(now, draft)
-                return True
-            case Receipt.GAP:
-                draft.replies.append(Nack(self._receiver.expected, seq))
-                return False
-            case _:
-                return False
-
-    def _acknowledge_soon(self, now: float, draft: _Draft) -> None:
-        if self._acks.received(now):
-            self._acks.acknowledged()
-            draft.replies.append(Ack())
-
-    def _skip(self, gap: Gap) -> None:
-        counting = self._receiver.counting is not False
-        if counting and not is_after(gap.from_, self._receiver.expected):
-            self._receiver.skip_to(gap.to)
+        taken, replies = self._link.count(seq, now)
+        draft.replies += replies
+        return taken
 
     def _retransmit(self, command: Command, nack: Nack, draft: _Draft) -> None:
-        if nack.from_ == 0 or is_after(nack.from_, self._last_sent):
-            raise MalformedMessage(
-                ErrorCode.BAD_FIELD,
-                f"from is {nack.from_}, but {self._last_sent} was the last",
-                "from",
-            )
-        replay = self._log.since(nack.from_, self._last_sent)
-        again = [Retransmission(frame) for frame in replay.frames]
-        if replay.lost is None:
-            draft.replies += again
-            return
-        first, last = replay.lost
-        text = f"frames {first} to {last} are not kept any more"
-        draft.replies += [Gap(first, last), *again, command.error(ErrorCode.SEQ_GAP, text)]
+        repetition = self._link.repeat(nack)
+        draft.replies += repetition.replies
+        if repetition.lost is not None:
+            first, last = repetition.lost
+            text = f"frames {first} to {last} are not kept any more"
+            draft.replies.append(command.error(ErrorCode.SEQ_GAP, text))
 
     # Refusals.
 
@@ -596,7 +560,7 @@ class ServerProtocol:
         if key is None:
             details |= {"stream": stream} if stream else {}
             details |= {"seq": seq} if seq else {}
-        if not details.get("seq", True) or self._receiver.counting is False:
+        if not details.get("seq", True) or self._link.receiver.counting is False:
             details.pop("seq", None)
         if error.code in BAD_CODES:
             self._bad += 1
@@ -667,7 +631,8 @@ class ServerProtocol:
         assert self._hello is not None
         self.agreement = agreement
         self._streams = UplinkStreams(agreement.audio_in, self._limits.max_streams)
-        self._welcomed_at = self._active_at = self._heard_at = self._ping_at = now
+        self._welcomed_at = self._active_at = now
+        self._link.open(now)
         draft = _Draft()
         if self._hello.session is not None and _asks_for_tools(self._hello.session):
             self._reject(Unsupported("tools are not implemented", "session.tools"), draft)
@@ -677,7 +642,7 @@ class ServerProtocol:
             session=session,
             token=token,
             resume="new" if self._hello.resume is None else "expired",
-            recv=self._receiver.recv,
+            recv=self._link.receiver.recv,
             send_from=1,
             audio=WelcomeAudio(agreement.audio_in, agreement.audio_out),
             features=agreement.features,
@@ -758,38 +723,27 @@ class ServerProtocol:
                 return self._seal_text(message, now, answered)
             case Welcome():
                 return self._seal_text(event, now, self._hello_id)
-            case Ping():
-                return self._seal_text(self._clock.ping(now), now, re)
-            case Pong():
-                return self._seal_text(replace(event, t2=wire_clock(now)), now, re)
             case Ack() | ErrorReport():
                 return self._seal_text(event, now, re or event.re)
             case _:
-                return self._seal_text(event, now, re)
+                return self._seal_text(self._link.stamped(event, now), now, re)
 
     def _seal_text(self, message: ServerMessage, now: float, re: str | None) -> str:
         if re is not None:
             self._commands.answered(re, message)
-        seq = self._next_number() if is_sequenced(message) else None
+        seq = self._link.next_number() if is_sequenced(message) else None
         text = encode(
             message,
             seq=seq,
             ts=wire_clock(now),
-            ack=self._riding_ack(message),
+            ack=self._link.riding_ack(message),
             re=re,
             max_text=self._client_limits.max_text,
         )
         sealed = text.decode()
         if seq is not None:
-            self._log.append(seq, sealed, len(text), now)
+            self._link.keep(seq, sealed, len(text), now)
         return sealed
-
-    def _riding_ack(self, message: ServerMessage) -> int | None:
-        is_ack = isinstance(message, Ack)
-        if not self._receiver.counting or not (is_ack or self._acks.pending):
-            return None
-        self._acks.acknowledged()
-        return self._receiver.recv
 
     def _seal_audio(self, frame: AudioFrame, now: float) -> bytes:
         size = len(frame.payload)
@@ -799,15 +753,8 @@ class ServerProtocol:
                 "encode shorter frames"
             )
         flags = (Flag.START if frame.start else Flag.NONE) | (Flag.END if frame.end else Flag.NONE)
-        seq = self._next_number()
         pts = frame.pts & 0xFFFFFFFF
-        sealed = pack(Frame(frame.stream, seq, pts, wire_clock(now), frame.payload, flags))
-        self._log.append(seq, sealed, len(sealed), now)
-        return sealed
-
-    def _next_number(self) -> int:
-        self._last_sent = successor(self._last_sent)
-        return self._last_sent
+        return self._link.pack(Frame(frame.stream, 0, pts, 0, frame.payload, flags), now)
 
     @property
     def _client_limits(self) -> ClientLimits:
@@ -821,16 +768,9 @@ class ServerProtocol:
             case ConnectionState.AWAITING_HELLO:
                 return self._opened_at + self._timers.hello_s
             case ConnectionState.OPEN:
-                ack = self._acks.deadline
-                times = [self._ping_at, self._dead_at, self._idle_at, self._expires_at]
-                return min(times if ack is None else [*times, ack])
+                return min(self._link.deadline, self._idle_at, self._expires_at)
             case _:
                 return None
-
-    @property
-    def _dead_at(self) -> float:
-        heartbeat_s = self._timers.heartbeat_ms / 1000
-        return self._heard_at + heartbeat_s * self._timers.dead_after_heartbeats
 
     @property
     def _idle_at(self) -> float:
@@ -848,12 +788,13 @@ class ServerProtocol:
                 reason = f"no hello within {self._timers.hello_s:g} s"
                 self._close(draft, CloseCode.TIMEOUT, reason)
         elif self.state is ConnectionState.OPEN and not self._give_up(now, draft):
-            self._keep_alive(now, draft)
+            draft.replies += self._link.due(now)
         return draft.done()
 
     def _give_up(self, now: float, draft: _Draft) -> bool:
-        if now >= self._dead_at:
-            self._close(draft, CloseCode.TIMEOUT, f"heard nothing for {now - self._heard_at:.1f} s")
+        if now >= self._link.dead_at:
+            silence = now - self._link.heard_at
+            self._close(draft, CloseCode.TIMEOUT, f"heard nothing for {silence:.1f} s")
         elif now >= self._expires_at:
             self._fail(
                 draft,
@@ -869,18 +810,6 @@ class ServerProtocol:
                 CloseCode.SESSION_ENDED,
             )
         return draft.close is not None
-
-    def _keep_alive(self, now: float, draft: _Draft) -> None:
-        if self._acks.deadline is not None and now >= self._acks.deadline:
-            self._acks.acknowledged()
-            draft.replies.append(Ack())
-        if now >= self._ping_at:
-            self._pings += 1
-            opening = self._pings < _OPENING_PINGS
-            self._ping_at = now + (
-                _OPENING_PING_GAP_S if opening else self._timers.heartbeat_ms / 1000
-            )
-            draft.replies.append(Ping(wire_clock(now)))
 
 
 def _asks_for_tools(session: SessionFields) -> bool:

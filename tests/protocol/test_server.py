@@ -321,7 +321,7 @@ def test_rejected_and_ignored_frames_consume_their_number():
 
 def test_numbers_of_the_server_go_on_after_the_wrap():
     peer = Peer().welcomed()
-    peer.server._last_sent = 0xFFFFFFFE
+    peer.server._link.last_sent = 0xFFFFFFFE
     numbers = [peer.seal(State("idle"))["seq"] for _ in range(3)]
     assert numbers == [0xFFFFFFFF, 1, 2]
 
