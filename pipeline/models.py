@@ -32,12 +32,15 @@ ENGINES: Final = {
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _CHUNK: Final = 1 << 20
+_TOP_KEYS: Final = {"schema", "profiles", "models"}
 _MODEL_KEYS: Final = {
     "engine", "path", "licence", "note", "languages", "files", "settings", "prompt",
 }  # fmt: skip
 _PROFILE_KEYS: Final = {
     "description", "recognizer", "language_model", "voice", "languages", "warning",
 }  # fmt: skip
+_PROMPT_KEYS: Final = {"clock"}
+_FILE_KEYS: Final = {"bytes", "sha256"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class Catalogue:
         if document.get("schema") != SCHEMA:
             found = document.get("schema")
             raise ModelError(f"{source}: schema is {found!r}, expected {SCHEMA}")
-        return cls(document, source)
+        return cls(_checked(document, _TOP_KEYS, f"{source}: "), source)
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -157,7 +160,7 @@ class Catalogue:
             message = f"{self._source}: there is no profile {name!r}; it has {', '.join(profiles)}"
             raise ModelError(message)
         where = f"{self._source}: profiles.{name}"
-        table = self._checked(profiles[name], _PROFILE_KEYS, where)
+        table = _checked(profiles[name], _PROFILE_KEYS, where + ".")
         models = {role: self._model(role, table.get(role), where) for role in ENGINES}
         return Profile(
             name,
@@ -191,13 +194,14 @@ class Catalogue:
         if id not in models:
             raise ModelError(f"{profile}.{role} is {id!r}, which [models] does not have")
         where = f"{self._source}: models.{id}"
-        table = self._checked(models[id], _MODEL_KEYS, where)
+        table = _checked(models[id], _MODEL_KEYS, where + ".")
         if table.get("engine") != ENGINES[role]:
             found = table.get("engine")
             raise ModelError(f"{where}.engine is {found!r}, expected {ENGINES[role]!r} ({role})")
         if not isinstance(table.get("path"), str):
             raise ModelError(f"{where}.path is missing: where the model lies")
         prompt = self._table(table, "prompt", where, optional=True)
+        _checked(prompt, _PROMPT_KEYS, f"{where}.prompt.")
         return Model(
             id,
             ENGINES[role],
@@ -221,14 +225,14 @@ class Catalogue:
             raise ModelError(f"{where}: [{key}] is missing or not a table")
         return table
 
-    @staticmethod
-    def _checked(table: object, known: set[str], where: str) -> Mapping[str, Any]:
-        if not isinstance(table, dict):
-            raise ModelError(f"{where} is not a table")
-        if unknown := sorted(set(table) - known):
-            names = ", ".join(sorted(known))
-            raise ModelError(f"{where}.{unknown[0]} is unknown; known: {names}")
-        return table
+
+def _checked(table: object, known: set[str], prefix: str) -> Mapping[str, Any]:
+    if not isinstance(table, dict):
+        raise ModelError(f"{prefix.rstrip('.')} is not a table")
+    if unknown := sorted(set(table) - known):
+        names = ", ".join(sorted(known))
+        raise ModelError(f"{prefix}{unknown[0]} is unknown; known: {names}")
+    return table
 
 
 def _clock(value: object, where: str) -> ClockPlacement:
@@ -245,8 +249,9 @@ def _file(name: str, entry: object, where: str) -> ModelFile:
         raise ModelError(f"{where}.files: {name!r} leaves the model's directory")
     if not isinstance(entry, dict):
         raise ModelError(f"{where}.files.{name} is {entry!r}, expected {{bytes, sha256}}")
+    _checked(entry, _FILE_KEYS, f"{where}.files.{name}.")
     size, digest = entry.get("bytes"), entry.get("sha256", "")
-    if size is not None and (not isinstance(size, int) or size < 0):
+    if size is not None and (type(size) is not int or size < 0):
         raise ModelError(f"{where}.files.{name}.bytes is {size!r}, expected a size")
     if digest and not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
         raise ModelError(f"{where}.files.{name}.sha256 is not 64 hex digits in lower case")
