@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.speech import SPEAKERS, Noise, add_noise, speak, starter_voice
@@ -35,6 +35,7 @@ def levels(blocks):
     return [round(block.probability * 1000) for block in blocks]
 
 
+@settings(deadline=None)
 @given(portions=st.lists(st.integers(0, 3000), max_size=12))
 def test_any_portions_give_blocks_without_a_gap(portions):
     detector = SpeechDetector(Level())
@@ -45,6 +46,7 @@ def test_any_portions_give_blocks_without_a_gap(portions):
     assert detector.position == 512 * len(blocks)
 
 
+@settings(deadline=None)
 @given(
     audio=st.lists(st.sampled_from([0, 5, 400, 900]), max_size=40).map(lambda x: blocks_of(0, *x)),
     cuts=st.lists(st.integers(0, 20_000), max_size=8),

@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.endpointing import POLICIES, Outcome, measure
@@ -522,9 +522,10 @@ FOLLOWERS = {
 }
 
 
-@given(settings=SETTINGS, steps=st.lists(STEPS, max_size=25))
-def test_events_alternate_and_time_only_goes_on(settings, steps):
-    mic = Microphone(settings)
+@settings(deadline=None)
+@given(setup=SETTINGS, steps=st.lists(STEPS, max_size=25))
+def test_events_alternate_and_time_only_goes_on(setup, steps):
+    mic = Microphone(setup)
     events = list(follow(mic, steps))
     assert not events or isinstance(events[0], SpeechBegan)
     for event, following in pairwise(events):
@@ -542,14 +543,16 @@ def test_events_alternate_and_time_only_goes_on(settings, steps):
     assert mic.endpointer.speaking_samples >= 0
 
 
-@given(settings=SETTINGS, steps=st.lists(STEPS, max_size=25))
-def test_the_adaptive_hang_over_is_always_within_its_bounds(settings, steps):
-    mic = Microphone(settings)
+@settings(deadline=None)
+@given(setup=SETTINGS, steps=st.lists(STEPS, max_size=25))
+def test_the_adaptive_hang_over_is_always_within_its_bounds(setup, steps):
+    mic = Microphone(setup)
     for _ in follow(mic, steps):
         hang_over = mic.endpointer.hang_over
         assert hang_over.rule == "fixed" or FLOOR_MS <= hang_over.milliseconds <= CEILING_MS
 
 
+@settings(deadline=None)
 @given(text=st.text(), language=st.sampled_from(["en", "de", "", "zh"]), twice=st.booleans())
 def test_some_rule_applies_to_any_text(text, language, twice):
     reading = Reading.of(
