@@ -54,6 +54,7 @@ __all__ = ["POLICIES", "Outcome", "Policy", "main", "measure", "report"]
 
 RECOGNIZER_DELAY: Final = round(0.3 * SAMPLE_RATE)
 PARTIAL_EVERY: Final = round(0.5 * SAMPLE_RATE)
+_NEVER: Final = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,8 @@ def measure(conversation: Conversation, blocks: Iterable[Block], policy: Policy)
                     pass
         if oracle is not None and endpointer.is_open:
             oracle.advance(block.end, endpointer)
+    if endpointer.is_open:
+        spans.append(_Span(onset, _NEVER))
     return _judge(conversation, spans)
 
 
@@ -292,13 +295,15 @@ def _table(title: str, results: dict[str, dict[str, Outcome]]) -> Table:
     return table
 
 
-def _summary(outcome: Outcome) -> dict[str, float]:
+def _summary(outcome: Outcome) -> dict[str, float | None]:
     numbers = dataclasses.asdict(outcome)
     del numbers["latencies_ms"]
+    # JSON has no NaN.
+    found = bool(outcome.latencies_ms)
     return {
         **numbers,
-        "latency_p50_ms": outcome.latency_ms(50),
-        "latency_p95_ms": outcome.latency_ms(95),
+        "latency_p50_ms": outcome.latency_ms(50) if found else None,
+        "latency_p95_ms": outcome.latency_ms(95) if found else None,
     }
 
 

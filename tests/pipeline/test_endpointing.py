@@ -593,3 +593,11 @@ def test_outcomes_of_conversations_add_up():
     both = one + Outcome(turns=1, missed=1, latencies_ms=(300.0,))
     assert both == Outcome(turns=3, cut_ins=1, missed=1, latencies_ms=(100.0, 300.0))
     assert both.latency_ms(50) == 200
+
+
+@pytest.mark.engines
+def test_a_turn_that_never_ends_counts_as_missed():
+    (conversation,) = conversations(starter_voice(), scripts=["Yes."], speakers=SPEAKERS[:1])
+    stuck = [Block(at, 512, 1.0) for at in range(0, conversation.audio.size, 512)]
+    found = measure(conversation, stuck, POLICIES[0])
+    assert (found.missed, found.unheard, found.latencies_ms) == (1, 0, ())
