@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from protocol.codec import is_sequenced
 from protocol.errors import CloseCode
-from protocol.events import AudioFrame, AudioMark, ServerEvent
+from protocol.events import AudioEnd, AudioFrame, AudioMark, ServerEvent
 
 __all__ = ["Closing", "Entry", "Outbox"]
 
@@ -66,7 +66,7 @@ class Outbox:
         self._changed.set()
 
     def close_reply(self, response: str, stream: int) -> None:
-        """Withdraw the audio and the marks of a reply that have not been sent. Takes effect now."""
+        """Withdraw the audio, marks and end of a reply that were not sent. Takes effect now."""
         kept = [
             entry
             for entry in self._ordered
@@ -108,7 +108,7 @@ def _belongs_to(event: ServerEvent, *, response: str, stream: int) -> bool:
     match event:
         case AudioFrame():
             return event.response == response
-        case AudioMark():
+        case AudioMark() | AudioEnd():
             return event.stream == stream
         case _:
             return False
