@@ -77,8 +77,8 @@ class WhisperSettings:
         pad_partial_seconds: Silence that a partial's context has at least after the audio.
         pad_final_seconds: The same for a final.
         partial_beam: Beam size of partials.
-        final_beam: Beam size of finals. With more than 1 CTranslate2 prefers any text to none: for a
-            model that was trained to answer noise with an empty text, 1 is right.
+        final_beam: Beam size of finals. With more than 1 CTranslate2 prefers any text to none: 1 is
+            right for a model that was trained to answer noise with an empty text.
         window_seconds: Longest audio of one job; at most ``full_context_seconds``.
         tokens_per_second: Together with 8 to start with the cap on new tokens.
         max_new_tokens: The cap's upper bound.
