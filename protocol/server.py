@@ -408,7 +408,8 @@ class ServerProtocol:
             case Ack():
                 return
             case Ping():
-                draft.replies.append(self._link.answer(event, now))
+                pong = self._link.answer(event, now)
+                draft.replies.append(Answer(pong, command.id) if command.id else pong)
                 return
             case Pong():
                 self._link.measured(event, now)
@@ -680,15 +681,22 @@ class ServerProtocol:
         self._fail(draft, code, message, close, details, self._hello_id if before else None)
         return draft.done()
 
-    def fault(self, error: ProtocolError, *, re: str | None = None) -> Outcome:
+    def fault(
+        self, error: ProtocolError, *, re: str | None = None, seq: int | None = None
+    ) -> Outcome:
         """Report what only the session could find, such as Opus that cannot be decoded.
 
         Counts with the other ``bad_*`` errors.
+
+        Args:
+            error: What was found.
+            re: Id of the command at fault.
+            seq: Number of its frame, for a command without id.
         """
         if self.state is ConnectionState.CLOSED:
             return _NOTHING
         draft = _Draft()
-        self._reject(error, draft, key=re)
+        self._reject(error, draft, key=re, seq=seq)
         return draft.done()
 
     def remember(self, id: str, reply: ServerMessage) -> None:
@@ -720,7 +728,7 @@ class ServerProtocol:
             case AudioFrame():
                 return self._seal_audio(event, now)
             case Answer(message, answered):
-                return self._seal_text(message, now, answered)
+                return self.seal(message, now, re=answered)
             case Welcome():
                 return self._seal_text(event, now, self._hello_id)
             case Ack() | ErrorReport():

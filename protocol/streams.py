@@ -17,6 +17,10 @@ __all__ = ["LAST_CLIENT_STREAM", "UplinkEvent", "UplinkStreams"]
 LAST_CLIENT_STREAM: Final = 0xFF
 """Highest stream id that a client may use; the server's begin above."""
 
+_START: Final = int(Flag.START)
+_END: Final = int(Flag.END)
+_DTX: Final = int(Flag.DTX)
+
 UplinkEvent = AudioReceived | AudioInterrupted | AudioEnded
 
 
@@ -91,7 +95,7 @@ class UplinkStreams:
         """
         if frame.stream > LAST_CLIENT_STREAM:
             raise _refused(frame, f"stream {frame.stream} is the server's; use 1 to 255")
-        if frame.flags & Flag.START:
+        if frame.flags & _START:
             self._start(frame)
         elif frame.stream in self._discarded:
             return []
@@ -132,7 +136,7 @@ class UplinkStreams:
             yield AudioInterrupted(frame.stream, pts)
         start, stream.announced = not stream.announced, True
         stream.position = pts + samples
-        ends = bool(frame.flags & Flag.END)
+        ends = bool(frame.flags & _END)
         if samples or start:
             yield AudioReceived(
                 frame.stream,
@@ -140,7 +144,7 @@ class UplinkStreams:
                 pts,
                 start=start,
                 end=ends,
-                dtx=bool(frame.flags & Flag.DTX),
+                dtx=bool(frame.flags & _DTX),
                 silence=0 if jumped else ahead,
             )
         if ends:
@@ -153,9 +157,9 @@ class UplinkStreams:
                 return payload_samples(frame.payload, audio)
             except ValueError as error:
                 raise _refused(frame, str(error)) from error
-        if frame.flags & Flag.DTX:
+        if frame.flags & _DTX:
             return audio.frame_samples
-        if frame.flags & Flag.END:
+        if frame.flags & _END:
             return 0
         raise _refused(frame, "payload is empty, which only END and DTX frames may be")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.errors import BadFrame, CloseCode, ErrorCode
+from protocol.errors import ERRORS, BadFrame, CloseCode, ErrorCode
 from protocol.events import (
     Ack,
     Answer,
@@ -449,7 +449,7 @@ def test_a_feature_that_is_not_on_is_a_bad_event():
 
 def test_undecodable_audio_is_reported_by_the_session():
     peer = Peer().welcomed()
-    outcome = peer.server.fault(BadFrame("Opus cannot be decoded", stream=1, seq=5), re=None)
+    outcome = peer.server.fault(BadFrame("Opus cannot be decoded", stream=1), seq=5)
     assert peer.error(outcome)["details"] == {"stream": 1, "seq": 5}
 
 
@@ -507,6 +507,22 @@ def test_a_frame_rate_within_the_limit_never_warns():
     for _ in range(3000):
         peer.now += 0.002
         assert peer.text(type="pong", t0=0, t1=0, t2=0) == Outcome()
+
+
+@pytest.mark.parametrize("code", [code for code in ErrorCode if not ERRORS[code].fatal])
+def test_an_error_that_is_not_fatal_is_numbered_and_leaves_the_session_open(code):
+    peer = Peer().welcomed()
+    error = peer.seal(Command(TurnStart(), id="k").error(code, ERRORS[code].meaning))
+    assert (error["code"], error["seq"], error["re"]) == (code, 1, "k")
+    assert peer.server.state is ConnectionState.OPEN
+
+
+@pytest.mark.parametrize("code", [code for code in ErrorCode if ERRORS[code].fatal])
+def test_a_fatal_error_closes_with_the_code_of_its_rule(code):
+    peer = Peer().welcomed()
+    outcome = peer.server.refuse(code, ERRORS[code].meaning)
+    assert outcome.close.code == ERRORS[code].close
+    assert peer.error(outcome)["fatal"] is True
 
 
 # Commands that are repeated.
@@ -600,6 +616,13 @@ def test_a_ping_is_answered_with_the_clock_at_receipt_and_at_sending():
     assert pong == Pong(7, 100_000, 100_000)
     peer.now += 0.005
     assert peer.seal(pong)["t2"] == 100_005
+
+
+def test_a_ping_with_an_id_is_answered_under_it():
+    peer = Peer().welcomed()
+    [pong] = peer.text(type="ping", id="k", t0=7).replies
+    sealed = peer.seal(pong)
+    assert (sealed["type"], sealed["t0"], sealed["re"]) == ("pong", 7, "k")
 
 
 def test_the_shortest_round_trip_of_the_last_eight_counts():
