@@ -83,7 +83,7 @@ POLICIES: Final[tuple[Policy, ...]] = (
     Policy("adaptive, no text", _ADAPTIVE),
     Policy("adaptive", _ADAPTIVE, text=True),
     Policy("adaptive, sure", _ADAPTIVE, text=True, sure=True),
-    Policy("adaptive, full stops", _ADAPTIVE, text=True, full_stops=True, sure=True),
+    Policy("full stops, sure", _ADAPTIVE, text=True, full_stops=True, sure=True),
     Policy("eager", EndpointingSettings(eagerness=Eagerness.HIGH), text=True),
     Policy("patient", EndpointingSettings(eagerness=Eagerness.LOW), text=True),
 )
