@@ -2,8 +2,9 @@
 
 Sentences spoken by a voice are recognised with encoder contexts of several lengths and with several
 beams. "raw" is the first pass alone, as a partial transcript takes it; "final" goes through the
-guards, which repeat a failed pass with the full context. The word error rate ignores case and
-punctuation. What is found belongs into the model's table in ``models.toml``.
+guards, which repeat a failed pass with the full context. ``--windows`` has monologues of six
+sentences recognised as a session does it, cut to windows at their pauses. The word error rate
+ignores case and punctuation. What is found belongs into the model's table in ``models.toml``.
 
 A synthetic voice, and the one the starter recognizer hears best: the figures compare settings, they
 promise nothing about people.
@@ -12,6 +13,8 @@ promise nothing about people.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import functools
 import math
 import statistics
 import time
@@ -21,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.speech import starter_voice
+from benchmarks.speech import Say, starter_voice
 from pipeline.engines import (
     SAMPLE_RATE,
     Float32Audio,
@@ -31,13 +34,15 @@ from pipeline.engines import (
     Recognizer,
 )
 from pipeline.engines.faster_whisper import WhisperSettings, load
-from pipeline.engines.thread import StopToken
+from pipeline.engines.thread import EngineRunner, EngineThread, StopToken
+from pipeline.recognition import Recognition, RecognitionSettings
 
 __all__ = ["main"]
 
 _ROOT = Path(__file__).parents[1]
 _PRE_ROLL, _TAIL, _PAUSE = 0.5, 0.1, 0.4
 """Seconds of silence before the speech, behind it, and between sentences of a longer one."""
+_LONG = 6
 _FINE = tuple(each / 10 for each in range(6, 300) if each != 16)
 
 
@@ -128,9 +133,14 @@ def word_error_rate(pairs: Sequence[tuple[str, str]]) -> float:
     return 100 * errors / sum(len(words_of(said)) for said, _ in pairs)
 
 
+@functools.cache
+def _voice() -> Say:
+    return starter_voice()
+
+
 def speak(sentences: Sequence[str], *, joined: int, noise_db: float | None) -> Iterator[Spoken]:
     """Speak the sentences, ``joined`` of them at a time, in silence or in white noise."""
-    say = starter_voice()
+    say = _voice()
     random = np.random.default_rng(2026)
     for first in range(0, len(sentences) - joined + 1, joined):
         texts = sentences[first : first + joined]
@@ -188,6 +198,57 @@ def _recognize(recognizer: Recognizer, spoken: Spoken, kind: HypothesisKind) -> 
     return utterance.recognize(RecognitionJob(spoken.audio, kind), stop=StopToken())
 
 
+async def monologues(
+    base: WhisperSettings, sentences: Sequence[str], windows: Sequence[float]
+) -> None:
+    """Print the word error rate of monologues for each length of window."""
+    settings = replace(
+        base, contexts=_FINE, pad_partial_seconds=1.0, pad_final_seconds=1.0, final_beam=1
+    )
+    thread = EngineThread("stt", lambda: load(settings))
+    await thread.start()
+    try:
+        print(f"\nmonologues of {_LONG} sentences\n{'window s':<10}{'words wrong %':>14}")
+        for seconds in windows:
+            parts = range(0, len(sentences) - _LONG + 1, _LONG)
+            turns = [sentences[first : first + _LONG] for first in parts]
+            pairs = [(" ".join(texts), await _monologue(thread, texts, seconds)) for texts in turns]
+            print(f"{seconds:<10g}{word_error_rate(pairs):>14.1f}")
+    finally:
+        await thread.close()
+
+
+async def _monologue(
+    thread: EngineRunner[Recognizer], texts: Sequence[str], window_seconds: float
+) -> str:
+    """Speak one turn, with a pause that the endpointer notices after each sentence."""
+    say = _voice()
+    turn = Recognition(
+        thread,
+        RecognitionSettings(window_seconds=window_seconds, partials=False),
+        begin=0,
+        report=lambda _: None,
+        clock=time.monotonic,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(turn.run(), name="turn")
+        turn.hear(np.zeros(round(_PRE_ROLL * SAMPLE_RATE), np.int16))
+        position = end = round(_PRE_ROLL * SAMPLE_RATE)
+        for text in texts:
+            turn.resume()
+            audio = np.concatenate(
+                [say(text, 1.0), np.zeros(round(_PAUSE * SAMPLE_RATE), np.int16)]
+            )
+            turn.hear(audio)
+            await asyncio.sleep(0)  # as in a session, windows close while speech goes on
+            position += audio.size
+            end = position - round(_PAUSE * SAMPLE_RATE)
+            turn.pause(end)
+        turn.finish(end)
+        transcript = await running
+    return transcript.text
+
+
 def _table(
     title: str, rows: Iterator[Row], show: Callable[[str], None] = lambda line: print(line)
 ) -> None:
@@ -206,10 +267,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--joined", type=int, nargs="+", default=[1])
     parser.add_argument("--noise-db", type=float, help="signal to noise ratio, white noise")
     parser.add_argument("--contexts", nargs="+", help="some of the names in the first column")
+    parser.add_argument("--windows", type=float, nargs="+", help="seconds; monologues instead")
     chosen = parser.parse_args(arguments)
     sentences = chosen.sentences.read_text().splitlines()[: chosen.limit]
     contexts = [each for each in CONTEXTS if not chosen.contexts or each.name in chosen.contexts]
     base = WhisperSettings(chosen.model, device="cpu")
+    if chosen.windows:
+        asyncio.run(monologues(base, sentences, chosen.windows))
+        return 0
     for joined in chosen.joined:
         spoken = list(speak(sentences, joined=joined, noise_db=chosen.noise_db))
         length = statistics.mean(each.audio.size for each in spoken) / SAMPLE_RATE
