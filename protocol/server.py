@@ -318,7 +318,15 @@ class ServerProtocol:
             return
         self._held.append((message, now))
 
-    def _take(self, message: str | bytes, size: int, now: float, draft: _Draft) -> None:
+    def _take(
+        self,
+        message: str | bytes,
+        size: int,
+        now: float,
+        draft: _Draft,
+        *,
+        discard_audio: bool = False,
+    ) -> None:
         match self._rate.count(now):
             case Verdict.EXCEEDED:
                 self._fail(
@@ -341,7 +349,7 @@ class ServerProtocol:
         if isinstance(message, str):
             self._take_text(message, size, now, draft)
         else:
-            self._take_binary(message, now, draft)
+            self._take_binary(message, now, draft, discard=discard_audio)
 
     # Text.
 
@@ -485,7 +493,10 @@ class ServerProtocol:
 
     # Audio.
 
-    def _take_binary(self, message: bytes, now: float, draft: _Draft) -> None:
+    def _take_binary(
+        self, message: bytes, now: float, draft: _Draft, *, discard: bool = False
+    ) -> None:
+        """Take a binary frame; ``discard`` if it is not known in which format it is."""
         try:
             frame = parse(message)
         except BadFrame as error:
@@ -495,6 +506,9 @@ class ServerProtocol:
             return
         try:
             if self._is_next_frame(frame, now, draft):
+                if discard:
+                    self._streams.discard(frame.stream)
+                    return
                 self._check_size(len(message), self._limits.max_binary)
                 self._take_frame(frame, draft)
         except ProtocolError as error:
@@ -514,16 +528,6 @@ class ServerProtocol:
             raise Unsupported(f"frames of kind {frame.kind.value} are not implemented")
         seq = self._counted(frame.seq)
         draft.commands += [Command(event, None, seq) for event in self._streams.accept(frame)]
-
-    def _discard_early(self, message: bytes, now: float, draft: _Draft) -> None:
-        """Drop audio that came before the welcome and may be in another format."""
-        try:
-            frame = parse(message)
-        except BadFrame:
-            self._take_binary(message, now, draft)
-            return
-        if self._is_next_frame(frame, now, draft):
-            self._streams.discard(frame.stream)
 
     # Sequence.
 
@@ -664,10 +668,7 @@ class ServerProtocol:
         for message, at in held:
             if draft.close is not None:
                 return
-            if unsure and isinstance(message, bytes):
-                self._discard_early(message, at, draft)
-            else:
-                self._take(message, _size(message), at, draft)
+            self._take(message, _size(message), at, draft, discard_audio=unsure)
 
     def refuse(
         self, code: ErrorCode, message: str, details: Mapping[str, Any] | None = None

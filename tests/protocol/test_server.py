@@ -220,6 +220,16 @@ def test_ambiguous_audio_before_the_welcome_is_discarded_with_a_warning():
     assert commands(peer.start()) == [AudioReceived(1, SILENCE_20MS, 0, start=True)]
 
 
+def test_ambiguous_audio_that_loses_count_is_reported_after_the_welcome():
+    formats = [PCM, {**PCM, "rate": 8000}]
+    peer = Peer(hello={**HELLO, "audio": {"in": formats}})
+    [command] = peer.text(**peer.hello).commands
+    peer.start()
+    peer.frame(seq=0)
+    _, outcome = peer.accept(command.event)
+    assert [reply.code for reply in outcome.replies] == ["audio_discarded", "bad_frame"]
+
+
 def test_what_is_kept_before_the_welcome_is_bounded():
     peer = Peer()
     peer.text(**HELLO)
@@ -792,6 +802,18 @@ def test_no_message_makes_the_server_raise(seed):
             if outcome.close:
                 assert peer.server.state is ConnectionState.CLOSED
                 break
+
+
+@pytest.mark.parametrize("formats", [[], [PCM], [PCM, {**PCM, "rate": 8000}]])
+def test_nothing_that_comes_before_the_welcome_makes_the_server_raise(formats):
+    source = random.Random(len(formats))
+    for _ in range(200):
+        peer = Peer(hello={**HELLO, "audio": {"in": formats}})
+        [command] = peer.text(**peer.hello).commands
+        for _ in range(15):
+            peer.server.receive(scrambled(source), peer.now)
+        _, outcome = peer.accept(command.event)
+        assert not any(isinstance(event, Hello) for event in commands(outcome))
 
 
 @settings(max_examples=200)
