@@ -60,7 +60,9 @@ async def serve(
     Raises:
         Unreachable: It exited, or was not ready in time; the message ends with its last line.
     """
-    command = (sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", "0")
+    # The address is announced at level info, whatever a configuration file says about logging.
+    here = ("--host", "127.0.0.1", "--port", "0", "--log-level", "info")
+    command = (sys.executable, "-m", "gateway", "serve", *here)
     process = await asyncio.create_subprocess_exec(
         *command,
         *flags,
