@@ -77,8 +77,7 @@ class WhisperSettings:
         pad_partial_seconds: Silence that a partial's context has at least after the audio.
         pad_final_seconds: The same for a final.
         partial_beam: Beam size of partials.
-        final_beam: Beam size of finals. With more than 1 CTranslate2 prefers any text to none: 1 is
-            right for a model that was trained to answer noise with an empty text.
+        final_beam: Beam size of finals.
         window_seconds: Longest audio of one job; at most ``full_context_seconds``.
         tokens_per_second: Together with 8 to start with the cap on new tokens.
         max_new_tokens: The cap's upper bound.
@@ -393,19 +392,14 @@ class _Decoder:
         """Write down what was encoded."""
         settings, prompt = self.settings, self._prompt(language, before)
         cap = self._cap(seconds, language)
-        final = kind is HypothesisKind.FINAL
-        result = self._model.generate(
-            encoded,
-            [prompt],
-            beam_size=settings.final_beam if final else settings.partial_beam,
-            # CTranslate2 generates min(max_length // 2, max_length - len(prompt) + 1) tokens.
-            max_length=max(2 * cap, len(prompt) - 1 + cap),
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_blank=True,
-            suppress_tokens=[-1, *self.vocabulary.suppressed],
-        )[0]
-        return self._decoded(result, cap)
+        beam = settings.final_beam if kind is HypothesisKind.FINAL else settings.partial_beam
+        if beam > 1:
+            # A beam never ends at once, for CTranslate2 scores the empty text with minus infinity
+            # (seen with 4.8): a model that hears nothing would be made to say something.
+            first = self._generate(encoded, prompt, beam=1, cap=1)
+            if first.ended:
+                return first
+        return self._generate(encoded, prompt, beam=beam, cap=cap)
 
     def align(
         self, encoded: _Native, tokens: Sequence[int], language: str, *, seconds: float
@@ -435,6 +429,20 @@ class _Decoder:
     def _cap(self, seconds: float, language: str) -> int:
         rate = self.settings.tokens_per_second * (2 if language in _MANY_TOKENS else 1)
         return min(self.settings.max_new_tokens, 8 + math.ceil(rate * seconds))
+
+    def _generate(self, encoded: _Native, prompt: list[int], *, beam: int, cap: int) -> Decoded:
+        result = self._model.generate(
+            encoded,
+            [prompt],
+            beam_size=beam,
+            # CTranslate2 generates min(max_length // 2, max_length - len(prompt) + 1) tokens.
+            max_length=max(2 * cap, len(prompt) - 1 + cap),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=[-1, *self.vocabulary.suppressed],
+        )[0]
+        return self._decoded(result, cap)
 
     def _decoded(self, result: _Native, cap: int) -> Decoded:
         count = len(result.sequences_ids[0])

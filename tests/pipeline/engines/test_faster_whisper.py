@@ -25,7 +25,7 @@ def starter():
             contexts=SHORT,
             pad_partial_seconds=1.0,
             pad_final_seconds=2.0,
-            final_beam=1,
+            final_beam=2,
             workers=2,
         )
     )
@@ -96,9 +96,10 @@ def test_silence_is_not_even_decoded(starter):
     assert recognize(starter, np.zeros(0, np.float32)).rejected == "silence"
 
 
-def test_noise_is_no_text(starter):
+@pytest.mark.parametrize("kind", [FINAL, PARTIAL])
+def test_noise_is_no_text_with_a_beam_and_without(starter, kind):
     for level in (1.0, 0.1, 0.01):  # of -40 dBFS
-        assert recognize(starter, noise(2.0) * 0.1 * level).text == ""
+        assert recognize(starter, noise(2.0) * 0.1 * level, kind).text == ""
 
 
 def test_what_was_said_before_can_steer_the_decoder(starter):
