@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from pipeline.engines import StopSignal
-from pipeline.errors import EngineFailed, EngineTimeout, EngineUnavailable
+from pipeline.errors import EngineError, EngineFailed, EngineTimeout, EngineUnavailable
 
 __all__ = [
     "EngineRunner",
@@ -105,6 +105,7 @@ class ResultStream(Protocol[T_co]):
         Raises:
             EngineTimeout: If it is overdue.
             EngineFailed: If the job raised.
+            EngineUnavailable: If the engine was closed before the job's turn came.
         """
         ...
 
@@ -155,7 +156,7 @@ class _Stream(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._results: deque[T] = deque()
         self._ended = False
-        self._error: Exception | None = None
+        self._error: EngineError | None = None
         self._wakeup = asyncio.Event()
         self._patience = first_within
         self._gap_within = gap_within
@@ -179,7 +180,7 @@ class _Stream(Generic[T]):
         while not self._results:
             if self._ended:
                 if self._error is not None:
-                    raise EngineFailed(str(self._error) or repr(self._error)) from self._error
+                    raise self._error
                 raise StopAsyncIteration
             self._wakeup.clear()
             try:
@@ -191,26 +192,25 @@ class _Stream(Generic[T]):
         self._patience = self._gap_within
         return self._results.popleft()
 
-    # The methods below run on the engine's thread.
+    # The methods below may run on any thread.
 
     def offer(self, result: T) -> None:
         """Hand over one result; never waits."""
         self._call_soon(self._accept, result)
 
-    def end(self, error: Exception | None = None) -> None:
+    def end(self, error: EngineError | None = None) -> None:
         """Hand over the end of the results."""
         self._call_soon(self._finish, error)
 
     def _call_soon(self, callback: Callable[..., None], argument: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads
-            self._loop.call_soon_threadsafe(callback, argument)
+        _call_soon(self._loop, callback, argument)
 
     def _accept(self, result: T) -> None:
         if not self.stop.is_set():
             self._results.append(result)
             self._wakeup.set()
 
-    def _finish(self, error: Exception | None) -> None:
+    def _finish(self, error: EngineError | None) -> None:
         self._ended, self._error = True, error
         self._wakeup.set()
 
@@ -230,7 +230,41 @@ class EngineStatistics:
     waiting: int
 
 
-_Job = Callable[[Any], None]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job(Generic[E]):
+    """Work that waits for the engine, and where its results go."""
+
+    work: Callable[[E, StopSignal], Iterator[Any]]
+    results: _Stream[Any]
+
+    def run(self, engine: E) -> None:
+        """Do the work; whatever it raises ends its results, never the thread."""
+        try:
+            self._drive(engine)
+        # Not only Exception: Rust extensions panic with other kinds, and libraries call sys.exit.
+        except BaseException as error:
+            log.debug("a job failed", exc_info=True)
+            failure = EngineFailed(str(error) or repr(error))
+            failure.__cause__ = error
+            self.results.end(failure)
+        else:
+            self.results.end()
+
+    def _drive(self, engine: E) -> None:
+        stop = self.results.stop
+        if stop.is_set():
+            return
+        results = self.work(engine, stop)
+        try:
+            for result in results:
+                if stop.is_set():
+                    return
+                self.results.offer(result)
+        finally:
+            # A generator's clean-up belongs on this thread, not on the garbage collector's.
+            close = getattr(results, "close", None)
+            if close is not None:
+                close()
 
 
 class EngineThread(Generic[E]):
@@ -250,7 +284,8 @@ class EngineThread(Generic[E]):
         self._load = load
         self._workers = workers
         self._max_waiting = max_waiting
-        self._jobs: list[tuple[int, int, _Job | None]] = []
+        self._jobs: list[tuple[int, int, _Job[E]]] = []
+        self._refusal = ""
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
@@ -291,19 +326,10 @@ class EngineThread(Generic[E]):
 
         Raises:
             EngineFailed: If ``max_waiting`` jobs wait already.
+            EngineUnavailable: If the engine could not be loaded, or is closed.
         """
         stream: _Stream[T] = _Stream(first_within=first_within, gap_within=gap_within)
-
-        def job(engine: E) -> None:
-            try:
-                self._drive(work, engine, stream)
-            except Exception as error:
-                log.debug("a job on %s failed", self.name, exc_info=True)
-                stream.end(error)
-            else:
-                stream.end()
-
-        self._put(int(priority), job)
+        self._put(int(priority), _Job(work, stream))
         return stream
 
     def statistics(self) -> EngineStatistics:
@@ -311,14 +337,12 @@ class EngineThread(Generic[E]):
         return EngineStatistics(self._busy_seconds, self._ended_jobs, len(self._jobs))
 
     async def close(self, *, within: float = 10.0) -> bool:
-        """Drop the waiting jobs, let the running ones end, end the threads.
+        """Refuse the waiting jobs, let the running ones end, end the threads.
 
         Returns:
             Whether the threads ended in time; a daemon thread that did not dies with the process.
         """
-        with self._changed:
-            self._jobs = [(-1, next(self._order), None) for _ in range(self._workers)]
-            self._changed.notify_all()
+        self._refuse(f"the engine {self.name} is closed")
         deadline = time.monotonic() + within
         while any(thread.is_alive() for thread in self._threads):
             if time.monotonic() > deadline:
@@ -327,37 +351,39 @@ class EngineThread(Generic[E]):
             await asyncio.sleep(0.005)
         return True
 
-    @staticmethod
-    def _drive(work: Callable[[E, StopSignal], Iterator[T]], engine: E, stream: _Stream[T]) -> None:
-        if stream.stop.is_set():
-            return
-        results = work(engine, stream.stop)
-        try:
-            for result in results:
-                if stream.stop.is_set():
-                    return
-                stream.offer(result)
-        finally:
-            # A generator's clean-up belongs on this thread, not on the garbage collector's.
-            close = getattr(results, "close", None)
-            if close is not None:
-                close()
-
-    def _put(self, priority: int, job: _Job) -> None:
+    def _put(self, priority: int, job: _Job[E]) -> None:
         with self._changed:
+            if self._refusal:
+                raise EngineUnavailable(self._refusal)
+            if len(self._jobs) >= self._max_waiting:
+                self._forget_stopped()
             if len(self._jobs) >= self._max_waiting:
                 message = f"{self.name} has {len(self._jobs)} jobs waiting; try again later"
                 raise EngineFailed(message)
             heapq.heappush(self._jobs, (priority, next(self._order), job))
             self._changed.notify()
 
+    def _forget_stopped(self) -> None:
+        self._jobs = [entry for entry in self._jobs if not entry[2].results.stop.is_set()]
+        heapq.heapify(self._jobs)
+
+    def _refuse(self, why: str) -> None:
+        """Take no more jobs, and tell those that wait."""
+        with self._changed:
+            self._refusal = self._refusal or why
+            waiting, self._jobs = self._jobs, []
+            self._changed.notify_all()
+        for _, _, job in waiting:
+            job.results.end(EngineUnavailable(self._refusal))
+
     def _load_then_work(self, loop: asyncio.AbstractEventLoop, ready: asyncio.Future[None]) -> None:
         try:
             engine = self._load()
-        except Exception as error:  # noqa: BLE001 - reported by start()
+        except BaseException as error:  # noqa: BLE001 - reported by start()
             unavailable = EngineUnavailable(str(error) or repr(error))
             unavailable.__cause__ = error
-            loop.call_soon_threadsafe(_set_exception, ready, unavailable)
+            self._refuse(str(unavailable))
+            _call_soon(loop, _set_exception, ready, unavailable)
             return
         for number in range(1, self._workers):
             extra = threading.Thread(
@@ -365,22 +391,34 @@ class EngineThread(Generic[E]):
             )
             self._threads.append(extra)
             extra.start()
-        loop.call_soon_threadsafe(_set_result, ready)
+        _call_soon(loop, _set_result, ready)
         self._work(engine)
 
     def _work(self, engine: E) -> None:
-        while (job := self._next_job()) is not None:
-            began = time.monotonic()
-            job(engine)
-            with self._changed:
-                self._busy_seconds += time.monotonic() - began
-                self._ended_jobs += 1
+        while self._work_once(engine):
+            pass
 
-    def _next_job(self) -> _Job | None:
+    def _work_once(self, engine: E) -> bool:
+        """Run the next job, or wait for it; False when there will be none."""
         with self._changed:
-            while not self._jobs:
+            while not self._jobs and not self._refusal:
                 self._changed.wait()
-            return heapq.heappop(self._jobs)[2]
+            if not self._jobs:
+                return False
+            job = heapq.heappop(self._jobs)[2]
+        began = time.monotonic()
+        job.run(engine)
+        with self._changed:
+            self._busy_seconds += time.monotonic() - began
+            self._ended_jobs += 1
+        return True
+
+
+def _call_soon(
+    loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object
+) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there
+        loop.call_soon_threadsafe(callback, *arguments)
 
 
 def _set_result(future: asyncio.Future[None]) -> None:
