@@ -183,7 +183,7 @@ class App:
             if hello.session is not None:
                 settings.change(hello.session)
         except ProtocolError as error:
-            return Refusal(error.code, error.message)
+            return Refusal(error.code, error.message, error.details)
         session = Session(
             new_id("s"),
             protocol=protocol,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -28,10 +29,11 @@ IDLE_STEP_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a hello is not welcome."""
+    """Why a hello is not welcome; ``details`` as in `protocol.events.ErrorReport`."""
 
     code: ErrorCode
     message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Connection:
@@ -127,7 +129,7 @@ class Connection:
         verdict = self._welcome(command.event, self._outbox)
         if isinstance(verdict, Refusal):
             self._metrics.error(verdict.code)
-            self._apply(self._protocol.refuse(verdict.code, verdict.message))
+            self._apply(self._protocol.refuse(verdict.code, verdict.message, verdict.details))
         else:
             self._session = verdict
 

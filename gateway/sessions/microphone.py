@@ -33,7 +33,7 @@ class Microphone:
         return self._stream
 
     def announce(self, opening: AudioOpen) -> None:
-        """The stream's next start will be in this format."""
+        """From its next start until its end, the stream will be in this format."""
         self._announced[opening.stream] = AudioFormat(opening.codec, opening.rate, opening.frame_ms)
 
     def begin(self, stream: int, position: int) -> None:
@@ -61,8 +61,12 @@ class Microphone:
             pieces.append(self._decoder.decode(frame.payload, dtx=frame.dtx))
         return pieces
 
+    def forget(self, stream: int) -> None:
+        """The stream has ended: its next start is in the format agreed on, unless announced."""
+        self._announced.pop(stream, None)
+
     def end(self) -> Int16Audio | None:
-        """The stream ends: return what the resampler held back."""
+        """The microphone's stream ends: return what the resampler held back."""
         rest = self._decoder.flush() if self._decoder is not None else None
         self._close_decoder()
         return rest

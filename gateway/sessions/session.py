@@ -312,6 +312,7 @@ class Session:
                     self._dialogue.break_off(StopReason.GAP)
                     self._microphone.skip(event.pts, self._dialogue.arrived)
             case AudioEnded():
+                self._microphone.forget(event.stream)
                 if event.stream == self._microphone.stream:
                     self._hear_rest()
                     self._dialogue.break_off(StopReason.COMMIT)
@@ -367,7 +368,7 @@ class Session:
             self.outbox.close(outcome.close.code, outcome.close.reason)
 
     def _refuse(self, error: ProtocolError, command: Command) -> None:
-        self.apply(self._protocol.fault(error, re=command.id))
+        self.apply(self._protocol.fault(error, re=command.id, seq=command.seq))
 
     def _answer(self, command: Command, reply: ServerMessage) -> None:
         if command.id is not None:

@@ -143,6 +143,8 @@ async def test_a_wrong_hello_gets_its_error_and_close_code(scripted, hello, clos
         assert error["fatal"] is True
         if code:
             assert error["code"] == code
+        if code in ("unsupported_codec", "unsupported_rate"):
+            assert error["details"]["supported"]
 
 
 async def test_a_frame_above_64_kib_closes_with_1009(scripted):
