@@ -62,7 +62,7 @@ package: setup-dev ## build a wheel, with models.toml and the starter models ins
 	$(PY) -m pip wheel --no-deps --wheel-dir dist .
 
 clean: ## remove everything that these tasks made
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build parley-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(STAMPS)/parley ## set up what running needs
