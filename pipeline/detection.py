@@ -32,8 +32,8 @@ __all__ = [
 ]
 
 LOOK_BACK_MS = 320
-"""How much the judge hears again when the gate opens: ten Silero blocks, 0.6 ms of work. Starting
-afresh with them lost 0 or 1 block of 3600 to an ungated Silero, clean and in noise (10 with all of
+"""How much the judge hears again when the gate opens: ten Silero blocks, 0.6 ms of work on an
+idle core, 1.8 ms on a busy one. Starting afresh with them lost 0 or 1 block of 3600 to an ungated Silero, clean and in noise (10 with all of
 it 20 dB lower), and never any speech behind the pre-roll; going on with the old memory lost 3 to 16
 (``python -m benchmarks.voice_activity``)."""
 LINGER_MS = 1000
