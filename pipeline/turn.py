@@ -136,9 +136,11 @@ class Turn:
         self._voice = voice
         self._voice_rate = voice_rate
         self._settings = settings
-        self._report = report
+        self._listener = report
+        self._stopped = False
         self._clock = clock
         self._moved = asyncio.Event()
+        self._taken = asyncio.Event()
         self._spoken_samples = 0
         self._delivered_samples = 0
 
@@ -150,6 +152,19 @@ class Turn:
     def playout_moved(self) -> None:
         """The listener has heard more, or frames went out: look at the window again."""
         self._moved.set()
+
+    def stop(self) -> None:
+        """Report nothing and change nothing of the reply from here on; then cancel the task.
+
+        The children of a cancelled group run on until the cancellation has reached them.
+        """
+        self._stopped = True
+
+    def _report(self, event: PipelineEvent) -> None:
+        """Called before what is reported is entered into the reply."""
+        if self._stopped:
+            raise asyncio.CancelledError("the turn was stopped")
+        self._listener(event)
 
     async def answer(self, prompt: Prompt) -> None:
         """Think, speak and deliver the answer to a prompt. Returns when all is handed over."""
@@ -208,8 +223,8 @@ class Turn:
             self.status = ReplyStatus.INCOMPLETE
 
     def _grow(self, delta: str, *, always: bool = False) -> None:
-        self._reply.text += delta
         self._report(ReplyText(self._reply.response, delta, always))
+        self._reply.text += delta
 
     def _fail(self, code: str) -> None:
         self.status, self.failure = ReplyStatus.FAILED, code
@@ -252,7 +267,9 @@ class Turn:
 
     async def _wait_until_needed(self) -> None:
         while self._spoken_samples - self._delivered_samples > AUDIO_AHEAD_S * self._voice_rate:
-            await self._movement(PACE_STEP_S)
+            # Not `_moved`, which the delivery clears: this loop would spin while that is set.
+            self._taken.clear()
+            await self._taken.wait()
 
     async def _speak_segment(self, segment: _Segment, chunks: asyncio.Queue[_Chunk | None]) -> None:
         job = SpeakJob(segment.text, self._settings.speed)
@@ -304,15 +321,16 @@ class Turn:
     def _place(self, chunk: _Chunk, output: AudioFormat) -> None:
         """Enter the chunk into the reply's time line before any of its samples leaves."""
         if not self._reply.audio_started:
-            self._reply.audio_started = True
             self._report(ReplyAudioStarted(self._reply.response, self._reply.item))
+            self._reply.audio_started = True
         begin = self._delivered_samples * output.rate // self._voice_rate
         segment = chunk.segment
         if chunk.opens:
             index = self._reply.segments
-            self._reply.open_segment(segment.start, segment.start + len(segment.text), begin)
             self._report(ReplyMark(self._reply.response, begin, segment.text, index))
+            self._reply.open_segment(segment.start, segment.start + len(segment.text), begin)
         self._delivered_samples += len(chunk.audio.audio)
+        self._taken.set()
         end = self._delivered_samples * output.rate // self._voice_rate
         self._reply.add_audio(end, chunk.audio.words)
 
@@ -322,8 +340,9 @@ class Turn:
         start = reply.total_pts == 0
         if start:
             self.times.first_audio = self._clock()
-        pts, reply.total_pts = reply.total_pts, reply.total_pts + frame.samples
+        pts = reply.total_pts
         self._report(ReplyAudio(reply.response, pts, frame.samples, frame.payload, start=start))
+        reply.total_pts += frame.samples
 
     def _send_end(self) -> None:
         response, total = self._reply.response, self._reply.total_pts
@@ -338,14 +357,11 @@ class Turn:
             wait = playout.wait_before(begin_pts, end_pts, self._clock())
             if wait <= 0:
                 return
-            await self._movement(min(wait, PACE_STEP_S))
-
-    async def _movement(self, within: float) -> None:
-        try:
-            async with asyncio.timeout(within):
-                await self._moved.wait()
-        except TimeoutError:
-            return
+            try:
+                async with asyncio.timeout(min(wait, PACE_STEP_S)):
+                    await self._moved.wait()
+            except TimeoutError:
+                continue
 
 
 async def _drain(segments: asyncio.Queue[_Segment | None]) -> None:
