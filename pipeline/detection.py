@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 LOOK_BACK_MS = 320
-"""How much the judge hears again when the gate opens: ten Silero blocks, 0.6 ms of work on an
-idle core, 1.8 ms on a busy one. Starting afresh with them lost 0 or 1 block of 3600 to an ungated Silero, clean and in noise (10 with all of
-it 20 dB lower), and never any speech behind the pre-roll; going on with the old memory lost 3 to 16
-(``python -m benchmarks.voice_activity``)."""
+"""How much the judge hears again when the gate opens: ten Silero blocks, 0.6 to 1.8 ms of work.
+Starting afresh with them lost 0 or 1 block of 3600 to an ungated Silero, clean and in noise (10
+with all of it 20 dB lower), and never any speech behind the pre-roll; going on with the old memory
+lost 3 to 16 (``python -m benchmarks.voice_activity``)."""
 LINGER_MS = 1000
 """How long gate and judge must both have been quiet before the gate closes. 500 ms lost up to 7
 blocks of 3600, for a tenth more silence spared."""

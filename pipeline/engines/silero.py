@@ -3,8 +3,8 @@
 The graph takes ``input`` [blocks, 576] (64 samples of context, then 512 new ones, float32 in
 [-1, 1]) and an LSTM state ``h``, ``c`` [1, 1, 128]; it gives ``speech_probs`` [blocks] and the next
 state. Its first axis is time, so one run serves one session only; the weights are shared. A block
-costs 60 us on an idle core and up to 180 us on a busy one, at most 0.6 % of real time, hence it
-runs on the event loop.
+costs 60 to 180 us of one core (measured on two machines), 0.2 to 0.6 % of real time, hence it runs
+on the event loop.
 """
 
 from __future__ import annotations
