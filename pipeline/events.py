@@ -95,11 +95,17 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The user's turn is over. ``position``: 16 kHz samples, end of the speech."""
+    """The user's turn is over.
+
+    Attributes:
+        position: 16 kHz samples, end of the speech.
+        rule: Which rule set the hang-over, for the log.
+    """
 
     turn: str
     position: int
     reason: StopReason
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import logging
 
 from gateway.control.metrics import Metrics
-from pipeline.events import LatencyMeasured, PipelineEvent, ReplyDone, ReplyStarted, SpeechStopped
+from pipeline.events import (
+    LatencyMeasured,
+    PipelineEvent,
+    ReplyDone,
+    ReplyStarted,
+    SpeechStopped,
+    StopReason,
+)
 
 __all__ = ["TurnLog"]
 
@@ -25,7 +32,9 @@ class TurnLog:
         """Look at an event; writes the line when the reply is done."""
         match event:
             case SpeechStopped():
-                self._stopped_by = {event.turn: event.reason.value}
+                by_silence = event.reason is StopReason.SILENCE and event.rule
+                rule = f"({event.rule})" if by_silence else ""
+                self._stopped_by = {event.turn: event.reason.value + rule}
             case ReplyStarted():
                 self._turn_of = {event.response: event.turn}
             case LatencyMeasured():
