@@ -474,7 +474,7 @@ class Recognition:
         if isinstance(outcome, EngineError):
             if job.purpose is not _Purpose.PARTIAL:
                 return outcome
-            log.warning("a partial transcript is missing: %s", outcome)
+            log.debug("a partial transcript is missing: %s", outcome)
             return None
         partial = self._timeline.accept(job, outcome)
         if partial is not None:

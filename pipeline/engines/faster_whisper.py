@@ -467,6 +467,7 @@ class WhisperRecognizer:
 
     def __init__(self, decoder: _Decoder) -> None:
         self._decoder = decoder
+        self._refused: set[str] = set()
 
     @property
     def window_seconds(self) -> float:
@@ -485,14 +486,19 @@ class WhisperRecognizer:
         return self._decoder.vocabulary.multilingual
 
     def utterance(self, *, language: str | None) -> WhisperUtterance:
-        """Start an utterance. A language that the model lacks is logged, and then left to it."""
+        """Start an utterance. A language that the model lacks is logged once, and left to it."""
         if language is not None and not self._decoder.vocabulary.knows(language):
-            instead = "it detects the language" if self.multilingual else "it knows English only"
-            log.warning("the speech recognition model has no language %r; %s", language, instead)
+            self._refuse(language)
             language = None
         if not self.multilingual:
             language = "en"
         return WhisperUtterance(self._decoder, language)
+
+    def _refuse(self, language: str) -> None:
+        if language not in self._refused:
+            self._refused.add(language)
+            instead = "it detects the language" if self.multilingual else "it knows English only"
+            log.warning("the speech recognition model has no language %r; %s", language, instead)
 
     def warm_up(self) -> None:
         """Run every context once, so that no utterance pays for first calls. Blocks."""
