@@ -190,6 +190,7 @@ class _Exchange:
     task: asyncio.Task[None] | None = None
     understood: asyncio.Event = field(default_factory=asyncio.Event)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     stopped_at: float | None = None
     final_at: float | None = None
     is_answered: bool = True
@@ -476,11 +477,13 @@ class Dialogue:
         if exchange is None:
             return
         self._pressed = False
-        self._report(SpeechStopped(exchange.turn, event.end, StopReason(event.reason)))
+        rule = self._endpointer.hang_over.rule
+        self._report(SpeechStopped(exchange.turn, event.end, StopReason(event.reason), rule))
         if exchange.recognition is None or self._active is not None:
             self._drop(exchange)  # too short to interrupt, or an echo
             return
         exchange.stopped_at = self._clock()
+        exchange.ended.set()
         self._active = exchange
         self._set_state(DialogueState.THINKING)
         exchange.recognition.finish(event.end)
@@ -489,6 +492,8 @@ class Dialogue:
         if exchange.task is not None:
             exchange.task.cancel("nothing to answer")
         exchange.understood.set()
+        if self._latest is exchange:
+            self._latest = exchange.before
 
     # -- commands -------------------------------------------------------------------------------
 
@@ -544,6 +549,8 @@ class Dialogue:
         exchange = self._unfinished.get(response)
         if exchange is None or exchange.reply is None or exchange.reply.playout is None:
             return
+        if state is PlayoutState.FLUSHED and exchange is self._active:
+            state = PlayoutState.DONE  # of its own accord: what it has not got yet is still to come
         exchange.reply.playout.on_report(pts, state, self._clock())
         self._moved(exchange)
 
@@ -577,6 +584,7 @@ class Dialogue:
         except EngineError as error:
             self._report(TurnFailed("stt_failed", str(error), exchange.turn))
             exchange.understood.set()
+            await exchange.ended.wait()  # nobody is talked over
             apology = self._settings.apology
             await self._reply(exchange, lambda turn: turn.say(apology, failed="stt_failed"))
             return
@@ -604,6 +612,7 @@ class Dialogue:
         self, exchange: _Exchange, produce: Produce, metadata: bytes | None = None
     ) -> None:
         """Give one reply, and stay until it has been heard."""
+        await self._words_before(exchange)
         await self._settled()
         if not exchange.is_answered:
             return
@@ -652,7 +661,7 @@ class Dialogue:
 
     def _close_reply(self, reply: Reply, production: Turn) -> None:
         text = reply.text.strip()
-        self._conversation.say(reply.item, text)
+        self._set_text(reply, text)
         reply.done = True
         done = ReplyDone(
             reply.response,
@@ -696,6 +705,8 @@ class Dialogue:
             self._rest()
             return
         self._listener.close_reply(reply.response)
+        if exchange.production is not None:
+            exchange.production.stop()
         if reply.audio_started:
             self._report(ReplyInterrupted(reply.response, reason))
         elif reason is InterruptReason.SPEECH:
@@ -740,7 +751,7 @@ class Dialogue:
         playout = reply.playout
         if playout is None:
             heard = reply.text.strip()  # text that was sent counts as heard
-            self._conversation.say(reply.item, heard)
+            self._set_text(reply, heard)
             return heard
         if not reply.audio_started:
             self._conversation.cut(reply.item, "")
@@ -771,14 +782,21 @@ class Dialogue:
     # -- small parts ----------------------------------------------------------------------------
 
     async def _words_before(self, exchange: _Exchange) -> None:
-        before, exchange.before = exchange.before, None
-        if before is not None:
+        # One that was dropped is understood at once, but those before it may not be.
+        while (before := exchange.before) is not None:
             await before.understood.wait()
+            exchange.before = before.before
 
     def _remember(self, item: str, text: str) -> None:
         if text:
             note = self._settings.persona.note(self._now())
             self._conversation.add(Item(item, "user", text, note=note))
+
+    def _set_text(self, reply: Reply, text: str) -> None:
+        if text:
+            self._conversation.say(reply.item, text)
+        else:
+            self._conversation.cut(reply.item, "")
 
     def _prompt(self, instructions: str = "") -> Prompt:
         persona = self._settings.persona

@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -453,5 +455,82 @@ def test_an_empty_answer_is_a_failure_and_never_silence():
             (done,) = talk.device.of(events.ReplyDone)
             assert (done.status, done.reason) == (ReplyStatus.FAILED, "llm_failed")
             assert talk.device.frames
+
+    run(scene())
+
+
+def test_no_frame_leaves_after_an_interruption_even_while_the_reply_is_poured_out():
+    async def scene():
+        async with conversation(replies=[LONG]) as talk:
+            talk.dialogue.type("Hello.")
+            await talk.device.until(lambda: bool(talk.device.frames))
+            talk.dialogue.cancel()
+            so_far = len(talk.device.of(events.ReplyAudio))
+            await asyncio.sleep(1.0)
+            assert len(talk.device.of(events.ReplyAudio)) == so_far
+
+    run(scene())
+
+
+def test_an_apology_for_a_failed_recognizer_waits_until_the_user_has_finished():
+    async def scene():
+        def breaking(engines):
+            return replace(engines, recognizer=Broken())
+
+        patient = EndpointingSettings(silence_ms=1500)
+        async with conversation(engines=breaking, endpointing=patient) as talk:
+            await talk.hear(np.concatenate([speech(0.6), silence(0.3)]))
+            assert talk.device.of(events.TurnFailed)  # at the first silence
+            await talk.hear(np.concatenate([speech(6.0), silence(1.0)]))
+            assert talk.device.frames == []
+            await talk.hear(silence(0.6))
+            assert talk.device.frames
+            await talk.device.state(DialogueState.LISTENING)
+            assert not talk.dialogue.is_busy
+
+    run(scene())
+
+
+def test_a_flush_that_nobody_asked_for_does_not_hold_up_the_reply():
+    async def scene():
+        async with conversation(replies=[LONG]) as talk:
+            await talk.say()
+            await talk.device.until(lambda: bool(talk.device.frames))
+            talk.flush(0)
+            await talk.device.state(DialogueState.LISTENING)
+            (done,) = talk.device.of(events.ReplyDone)
+            assert done.status is ReplyStatus.COMPLETED
+            length = talk.device.of(events.ReplyAudioEnded)[0].pts / 16_000
+            spoken_for = talk.device.when(events.StateChanged, -1) - talk.device.when(
+                events.ReplyAudioStarted
+            )
+            assert spoken_for >= length - 2.5
+
+    run(scene())
+
+
+def test_an_interrupted_text_reply_without_text_leaves_no_item():
+    async def scene():
+        async with conversation(output=None, llm_seconds=5.0) as talk:
+            talk.dialogue.type("Hello.")
+            await talk.device.until(lambda: bool(talk.device.of(events.ReplyStarted)))
+            talk.dialogue.cancel()
+            await talk.device.until(lambda: bool(talk.device.of(events.ReplyDone)))
+            assert [item.role for item in talk.dialogue.conversation.items] == ["user"]
+
+    run(scene())
+
+
+def test_replies_on_command_do_not_hold_on_to_the_ones_before():
+    async def scene():
+        async with conversation() as talk:
+            first = None
+            for _ in range(5):
+                talk.dialogue.say("Hi.")
+                await talk.device.state(DialogueState.SPEAKING)
+                first = first or weakref.ref(talk.dialogue._active.reply)
+                await talk.device.state(DialogueState.LISTENING)
+            gc.collect()
+            assert first() is None
 
     run(scene())
