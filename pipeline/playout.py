@@ -62,7 +62,6 @@ class Playout:
         self._sent = 0
         self._anchor_time = math.inf
         self._anchor_pts = 0
-        self._frozen_until = -math.inf
         self._final: int | None = None
         self.flushed = False
 
@@ -88,19 +87,16 @@ class Playout:
     def on_report(self, pts: int, state: PlayoutState, now: float) -> None:
         """Take a device's report: ``pts`` samples have been heard."""
         pts = max(0, min(pts, self._sent))
-        self._anchor_time, self._anchor_pts = now, pts
-        self._frozen_until = now + STALL_PATIENCE_S if state is PlayoutState.STALLED else -math.inf
+        # A stalled device stays where it is, then goes on from there.
+        patience = STALL_PATIENCE_S if state is PlayoutState.STALLED else 0.0
+        self._anchor_time, self._anchor_pts = now + patience, pts
         if state in (PlayoutState.DONE, PlayoutState.FLUSHED):
             self._final = pts
             self.flushed = self.flushed or state is PlayoutState.FLUSHED
 
     def heard(self, now: float) -> int:
         """Samples heard by now: reported, or else estimated; never more than were sent."""
-        if self._final is not None:
-            return self._final
-        if now < self._frozen_until:
-            return self._anchor_pts
-        return max(0, min(self._sent, self._extrapolated(now)))
+        return self._extrapolated(now) if self._final is None else self._final
 
     def wait_before(self, begin_pts: int, end_pts: int, now: float) -> float:
         """Seconds until the frame ``[begin_pts:end_pts]`` may go out; 0 if now, inf if unknown.
@@ -108,22 +104,24 @@ class Playout:
         A report, or the hand-over of an earlier frame, may shorten the wait. A frame larger than
         the window goes when everything before it has been heard.
         """
-        heard = self.heard(now)
-        excess = end_pts - heard - self._settings.window
-        if excess <= 0 or heard >= begin_pts:
+        # Also after "done" and "flushed": no device may hold up its own reply for ever.
+        heard = self._extrapolated(now)
+        excess = min(end_pts - heard - self._settings.window, begin_pts - heard)
+        if excess <= 0:
             return 0.0
-        start = max(now, self._anchor_time, self._frozen_until)
-        return start - now + excess / self._settings.rate
+        return max(0.0, self._anchor_time - now) + excess / self._settings.rate
 
     def remaining(self, now: float) -> float:
         """Seconds until everything that was sent has been heard, by the best knowledge."""
         if self._final is not None or self._sent == 0:
             return 0.0
         unheard = self._sent - self.heard(now)
-        start = max(now, self._anchor_time, self._frozen_until)
-        return start - now + unheard / self._settings.rate if unheard else 0.0
+        if not unheard:
+            return 0.0
+        return max(0.0, self._anchor_time - now) + unheard / self._settings.rate
 
     def _extrapolated(self, now: float) -> int:
         if now <= self._anchor_time:
             return self._anchor_pts
-        return self._anchor_pts + int((now - self._anchor_time) * self._settings.rate)
+        played = int((now - self._anchor_time) * self._settings.rate)
+        return min(self._sent, self._anchor_pts + played)
