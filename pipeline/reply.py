@@ -71,19 +71,27 @@ class Reply:
             segment.words.append((segment.start + word.end, end))
 
     def heard_text(self, pts: int) -> str:
-        """Return the text of which every word had ended by ``pts``."""
+        """Return the text of which every word had ended by ``pts``, without spaces around it."""
         if self.playout is None:
-            return self.text
-        return self.text[: self._heard_characters(pts)].rstrip()
+            return self.text.strip()
+        return self.text[: self._heard_characters(pts)].strip()
 
     def _heard_characters(self, pts: int) -> int:
         heard = 0
         for segment in self._segments:
             if segment.end_pts <= pts and segment.end_pts > segment.start_pts:
-                heard = segment.end
+                heard = self._spoken_until(segment)
             elif segment.start_pts < pts:
                 return max(heard, self._heard_within(segment, pts))
         return heard
+
+    def _spoken_until(self, segment: _Segment) -> int:
+        """The newest segment may still be growing: then its audio ends before its text."""
+        if self.done or segment is not self._segments[-1] or not segment.words:
+            return segment.end
+        timed = segment.words[-1][0]
+        is_whole = not any(sign.isalnum() for sign in self.text[timed : segment.end])
+        return segment.end if is_whole else timed
 
     def _heard_within(self, segment: _Segment, pts: int) -> int:
         if segment.words:
