@@ -107,21 +107,25 @@ class _LoopStream(Generic[T]):
         if cost > self._patience:
             message = f"no result within {self._patience:g} s; choose a smaller model"
             raise EngineTimeout(message)
+        if isinstance(results, EngineFailed):
+            raise results
         if not results:
             raise StopAsyncIteration
         self._patience = self._gap_within
         return results[0]
 
-    def _step(self) -> list[T]:
-        """The next result, or none at the end."""
+    def _step(self) -> list[T] | EngineFailed:
+        """The next result, none at the end, or a failure, which has its cost as well."""
         try:
             if self._results is None:
                 self._results = self._begin()
             return [next(self._results)]
         except StopIteration:
             return []
-        except Exception as error:
-            raise EngineFailed(str(error) or repr(error)) from error
+        except Exception as error:  # noqa: BLE001 - raised after its cost
+            failure = EngineFailed(str(error) or repr(error))
+            failure.__cause__ = error
+            return failure
 
 
 class LoopRunner(Generic[E]):
