@@ -16,6 +16,13 @@ LLAMA = ".stamps/llama-cpp-python"
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
+# Without the variables of the make that may be running these tests.
+INHERITED = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LLAMA_WHEELS", "NATIVE", "CC", "CXX"}
+}
+
 FAKE_PYTHON = """#!/bin/sh
 echo "$@" >>"$(dirname "$0")/calls"
 env | grep -E '^(CMAKE_ARGS|SOURCE_DATE_EPOCH)=' >>"$(dirname "$0")/calls"
@@ -30,7 +37,7 @@ def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
     return subprocess.run(
         ["make", "--no-print-directory", *arguments],
         cwd=ROOT,
-        env={**os.environ, "LLAMA_WHEELS": "", "NATIVE": "", **environment},
+        env={**INHERITED, **environment},
         capture_output=True,
         text=True,
         check=False,
