@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import build_parser
+from gateway.version import VERSION
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("protocol", "pipeline", "gateway", "benchmarks")
@@ -164,6 +165,11 @@ def test_every_dependency_is_explained():
     table = "\n".join(line.partition(" | ")[0] for line in text.splitlines() if line[:1] == "|")
     names = [re.split(r"[^A-Za-z0-9-]", line)[0] for line in lines]
     assert [name for name in names if not re.search(rf"\b{name}\b", table)] == []
+
+
+def test_the_version_is_the_package_s():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == VERSION
 
 
 def test_nothing_speaks_of_the_machine_it_was_written_on():
