@@ -10,22 +10,19 @@ from pipeline.detection import Block, Vad, speech_detector
 from pipeline.endpointing import (
     CEILING_MS,
     FLOOR_MS,
-    RULES,
     USUAL_PAUSE_MS,
-    VOCABULARIES,
     Eagerness,
     Endpointer,
     EndpointingSettings,
     EndReason,
     Mode,
-    Reading,
     SpeechBegan,
     SpeechEnded,
     SpeechPaused,
     SpeechResumed,
-    choose_rule,
 )
 from pipeline.engines import silero, webrtc_vad
+from pipeline.hang_over import RULES, VOCABULARIES, Reading, choose_rule
 
 FIXED = EndpointingSettings(silence_ms=512)
 
