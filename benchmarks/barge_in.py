@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Interruption:
             came before.
         silence: Onset to the last sample of the reply that was played.
         late_frames: Frames of the reply that came after `interrupt`.
+        client_lag: How late the client's own microphone was at worst.
     """
 
     detected: float
@@ -56,6 +58,7 @@ class Interruption:
     last_frame: float
     silence: float
     late_frames: int
+    client_lag: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.barge_in", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--sessions", type=int, default=20, metavar="N", help="(20)")
-    parser.add_argument("--at-once", type=int, default=10, metavar="N", help="of them (10)")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        default=2 * (os.cpu_count() or 1),
+        metavar="N",
+        help="of them; client and server share this machine (two per core)",
+    )
     parser.add_argument("--after", type=float, default=1.0, metavar="SECONDS", help="heard (1)")
     parser.add_argument("--codec", choices=CODECS, default="opus", help="(opus)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
@@ -144,6 +153,7 @@ def _interruption(device: DeviceSession, utterance: Utterance, turn: TurnTrace) 
         last_frame=(last - turn.interrupted_at) * 1000,
         silence=(playback.ended_at - onset) * 1000,
         late_frames=playback.late_frames,
+        client_lag=device.microphone_lag_s * 1000,
     )
 
 
@@ -161,6 +171,7 @@ def _report(
             "onset -> detected": summary([each.detected for each in found]),
             "detected -> last frame received": summary([each.last_frame for each in found]),
             "onset -> silence": summary([each.silence for each in found]),
+            "client's own worst lag": summary([each.client_lag for each in found]),
         },
         "late_frames": sum(each.late_frames for each in found),
         "detected_to_last_frame_sent_ms": {

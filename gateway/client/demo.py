@@ -31,7 +31,15 @@ from gateway.client.talk import describe
 from gateway.client.trace import TurnTrace
 from gateway.client.wav import Int16Audio, Recording, read_wav, write_wav
 
-__all__ = ["INTERRUPT_AFTER_S", "UTTERANCES", "add_arguments", "bundled", "run"]
+__all__ = [
+    "INTERRUPT_AFTER_S",
+    "UTTERANCES",
+    "Spoken",
+    "add_arguments",
+    "bundled",
+    "complaints",
+    "run",
+]
 
 UTTERANCES: Final = ("capital", "count", "sum")
 """What is said: a question, one with a long answer, and the question that interrupts it."""
@@ -70,8 +78,15 @@ def bundled(name: str) -> Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class _Spoken:
-    """One turn as it went."""
+class Spoken:
+    """One turn as it went.
+
+    Attributes:
+        utterance: What was said, and when.
+        recording: The same as audio.
+        turn: What the server made of it.
+        playback: What was heard of its reply.
+    """
 
     utterance: Utterance
     recording: Recording
@@ -95,12 +110,12 @@ async def _demonstrate(options: argparse.Namespace, console: Console) -> int:
     for number, each in enumerate(spoken, start=1):
         _show(console, number, each)
     _save(options.out, spoken, console)
-    complaints = _complaints(spoken)
-    for complaint in complaints:
+    found = complaints(spoken)
+    for complaint in found:
         console.print(f"failed: {complaint}", style="bold red", markup=False)
-    if not complaints:
+    if not found:
         console.print("ok: three turns were heard, and the interruption stopped the sound")
-    return FAILED if complaints else 0
+    return FAILED if found else 0
 
 
 @asynccontextmanager
@@ -119,7 +134,7 @@ async def _server(options: argparse.Namespace, console: Console) -> AsyncIterato
         yield server.url
 
 
-async def _converse(device: DeviceSession, console: Console, timeout_s: float) -> list[_Spoken]:
+async def _converse(device: DeviceSession, console: Console, timeout_s: float) -> list[Spoken]:
     recordings = [bundled(name) for name in UTTERANCES]
     question, long_question, interruption = recordings
     console.print("turn 1: asking …", style="dim")
@@ -146,19 +161,19 @@ async def _ask(
     return utterance
 
 
-def _spoken(device: DeviceSession, utterance: Utterance, recording: Recording) -> _Spoken:
+def _spoken(device: DeviceSession, utterance: Utterance, recording: Recording) -> Spoken:
     assert utterance.begin is not None
     assert utterance.end is not None
     turns = device.trace.between(utterance.begin, utterance.end)
     for turn in reversed(turns):
         playback = device.playback(turn)
         if playback is not None:
-            return _Spoken(utterance, recording, turn, playback)
+            return Spoken(utterance, recording, turn, playback)
     understood = "; ".join(repr(turn.transcript) for turn in turns) or "nothing"
     raise ClientError(f"{utterance.label} got no spoken answer; the server understood {understood}")
 
 
-def _show(console: Console, number: int, spoken: _Spoken) -> None:
+def _show(console: Console, number: int, spoken: Spoken) -> None:
     console.print(f"\nturn {number}", style="bold")
     for line in describe(spoken.turn, spoken.playback):
         console.print(f"  {line}", markup=False)
@@ -169,7 +184,7 @@ def _show(console: Console, number: int, spoken: _Spoken) -> None:
         console.print(line, markup=False, style="dim")
 
 
-def _interruption(spoken: _Spoken) -> list[str]:
+def _interruption(spoken: Spoken) -> list[str]:
     turn, playback = spoken.turn, spoken.playback
     if turn.interrupted_at is None or playback.ended_at is None:
         return []
@@ -180,7 +195,7 @@ def _interruption(spoken: _Spoken) -> list[str]:
     ]
 
 
-def _save(folder: Path, spoken: list[_Spoken], console: Console) -> None:
+def _save(folder: Path, spoken: list[Spoken], console: Console) -> None:
     console.print()
     for number, each in enumerate(spoken, start=1):
         path = folder / f"reply-{number}.wav"
@@ -192,7 +207,7 @@ def _save(folder: Path, spoken: list[_Spoken], console: Console) -> None:
     console.print(f"{path}: both voices, as they sounded", markup=False)
 
 
-def _mix(spoken: list[_Spoken]) -> tuple[Int16Audio, int]:
+def _mix(spoken: list[Spoken]) -> tuple[Int16Audio, int]:
     """Both sides on one time line. Gaps of underruns are not shown."""
     rate = spoken[0].playback.audio_rate
     pieces = [(each.utterance.onset_at or 0.0, each.utterance.rate, each) for each in spoken]
@@ -212,7 +227,7 @@ def _mix(spoken: list[_Spoken]) -> tuple[Int16Audio, int]:
     return np.clip(mixed, -32768, 32767).astype(np.int16), rate
 
 
-def _complaints(spoken: list[_Spoken]) -> list[str]:
+def complaints(spoken: list[Spoken]) -> list[str]:
     """What a listener would have complained about; empty if all went well."""
     found: list[str] = []
     for number, each in enumerate(spoken, start=1):
@@ -231,7 +246,7 @@ def _complaints(spoken: list[_Spoken]) -> list[str]:
     return found
 
 
-def _unheard(spoken: _Spoken) -> list[str]:
+def _unheard(spoken: Spoken) -> list[str]:
     turn, playback = spoken.turn, spoken.playback
     level = Recording(playback.heard_audio(), playback.audio_rate).rms_db()
     found = []
@@ -246,7 +261,7 @@ def _unheard(spoken: _Spoken) -> list[str]:
     return found
 
 
-def _uncut(spoken: _Spoken) -> list[str]:
+def _uncut(spoken: Spoken) -> list[str]:
     """What was wrong about an interruption."""
     turn, playback = spoken.turn, spoken.playback
     found = []

@@ -10,9 +10,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import gateway
 from gateway.client.errors import Unreachable
 
 __all__ = ["ServerProcess", "http_get", "serve"]
@@ -69,7 +71,12 @@ async def serve(
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **dict(environment)},
+        env={
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": _same_code(),
+            **dict(environment),
+        },
         # Ctrl-C goes to the whole group of the terminal: the client decides when the server stops.
         start_new_session=True,
     )
@@ -155,6 +162,12 @@ async def _drain(process: asyncio.subprocess.Process, log: _Log) -> None:
         log.address.set_exception(
             Unreachable(f"the server ended with exit code {code}: {log.last}")
         )
+
+
+def _same_code() -> str:
+    """A path on which the other process finds this code, from wherever it was imported here."""
+    here = str(Path(gateway.__file__).parents[1])
+    return os.pathsep.join(path for path in (here, os.environ.get("PYTHONPATH", "")) if path)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

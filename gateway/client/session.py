@@ -169,6 +169,8 @@ class DeviceSession:
         ended: Why the connection is gone; None while it lasts.
         dropped_frames: Microphone frames that were thrown away because the socket was too slow.
         undecodable_frames: Frames of the server that no decoder took.
+        microphone_lag_s: How late the latest frame of the microphone was, in seconds: a client that
+            is too busy measures itself.
         problems: Messages of the server that break the protocol.
     """
 
@@ -187,6 +189,7 @@ class DeviceSession:
         self.ended: SessionEnded | None = None
         self.dropped_frames = 0
         self.undecodable_frames = 0
+        self.microphone_lag_s = 0.0
         self.problems: list[ProtocolError] = []
         self.speaker = Speaker(
             start_ms=settings.out_start_ms,
@@ -438,6 +441,9 @@ class DeviceSession:
             delay = microphone.next_due() - self._clock()
             if delay > 0:
                 await asyncio.sleep(delay)
+            self.microphone_lag_s = max(
+                self.microphone_lag_s, self._clock() - microphone.next_due()
+            )
             wakes = microphone.is_speaking or microphone.position == 0
             for frame in encoder.encode(microphone.next_frame()):
                 self._queue_speech(frame.payload, frame.samples, self._clock())
