@@ -1,0 +1,1 @@
+"""`parley bench`: device-like sessions against a server, and what they measure."""
