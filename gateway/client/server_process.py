@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import gateway
 from gateway.client.errors import Unreachable
 
 __all__ = ["ServerProcess", "http_get", "serve"]
@@ -166,7 +165,7 @@ async def _drain(process: asyncio.subprocess.Process, log: _Log) -> None:
 
 def _same_code() -> str:
     """A path on which the other process finds this code, from wherever it was imported here."""
-    here = str(Path(gateway.__file__).parents[1])
+    here = str(Path(__file__).parents[2])
     return os.pathsep.join(path for path in (here, os.environ.get("PYTHONPATH", "")) if path)
 
 

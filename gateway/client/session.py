@@ -38,7 +38,7 @@ from pipeline.codecs import AudioEncoder
 from pipeline.errors import AudioError
 from protocol.audio import AudioFormat, Encoding
 from protocol.client import ClientOutcome, ClientProtocol
-from protocol.errors import CLOSES, ProtocolError
+from protocol.errors import CLOSES, CloseCode, ProtocolError
 from protocol.events import (
     AudioFrame,
     AudioOffer,
@@ -658,8 +658,10 @@ class DeviceSession:
 
     def _refusal(self, error: ConnectionClosed) -> Refused:
         code, reason = _close_frame(error)
+        advice = "; give --key-file or set PARLEY_KEY" if code == CloseCode.UNAUTHORIZED else ""
         return Refused(
-            f"{self.settings.url} refused the session: {self._explain(code, reason)}", code=code
+            f"{self.settings.url} refused the session: {self._explain(code, reason)}{advice}",
+            code=code,
         )
 
     def _explain(self, code: int, reason: str) -> str:

@@ -260,7 +260,7 @@ class _Screen:
 
     def observe(self, event: ServerEvent, at: float) -> None:
         match event:
-            case ErrorReport(code=code, message=message):
+            case ErrorReport(code=code, message=message, fatal=False):
                 self.note(f"error {code}: {message}")
             case WarningReport(message=message):
                 self.note(f"warning: {message}")
@@ -273,7 +273,7 @@ class _Screen:
         if self._quiet:
             return
         if self._live is not None:
-            self._live.update(Text(""))
+            self._live.update(Text(""), refresh=True)
         for line in describe(turn, playback):
             self._console.print(line, markup=False)
         for line in waterfall.render(waterfall.stages(turn, playback, utterance)):
