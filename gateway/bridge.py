@@ -27,12 +27,16 @@ class Bridge:
     Args:
         timeline: Where microphone positions lie on the client's streams.
         features: What the client wants to hear about.
+
+    Attributes:
+        output: Format of the replies that will start; one in progress keeps its own. None: text.
     """
 
     def __init__(self, timeline: Timeline, features: frozenset[str]) -> None:
         self._timeline = timeline
         self._features = features
         self._streams: dict[str, int] = {}
+        self._formats: dict[str, AudioFormat | None] = {}
         self._next_stream = FIRST_STREAM
         self.output: AudioFormat | None = None
 
@@ -67,10 +71,11 @@ class Bridge:
             case heard.TranscriptReady():
                 yield self._final(event)
             case heard.ReplyStarted():
+                self._formats[event.response] = self.output
                 metadata = orjson.loads(event.metadata) if event.metadata else None
                 yield wire.ResponseStarted(event.response, event.turn or None, metadata)
             case heard.ReplyText():
-                if event.always or self.output is None or "text_out" in self._features:
+                if event.always or self._shows_text(event.response):
                     yield wire.ResponseText(event.response, event.delta)
             case heard.ReplyAudioStarted():
                 yield self._audio_start(event)
@@ -90,6 +95,7 @@ class Bridge:
                     event.item, event.heard_text, event.heard_ms, event.total_ms, event.by.value
                 )
             case heard.ReplyDone():
+                self._formats.pop(event.response, None)
                 yield _done(event)
             case heard.LatencyMeasured():
                 if "latency" in self._features:
@@ -99,14 +105,17 @@ class Bridge:
             case _:
                 assert_never(event)
 
+    def _shows_text(self, response: str) -> bool:
+        return self._formats.get(response) is None or "text_out" in self._features
+
     def _audio_start(self, event: heard.ReplyAudioStarted) -> wire.AudioStart:
-        assert self.output is not None  # a reply without a format has no audio
+        output = self._formats[event.response]
+        assert output is not None  # a reply without a format has no audio
         stream = self._next_stream
         self._next_stream = stream + 1 if stream < LAST_STREAM else FIRST_STREAM
         self._streams[event.response] = stream
         while len(self._streams) > 16:  # reports about older ones mean nothing any more
             self._streams.pop(next(iter(self._streams)))
-        output = self.output
         return wire.AudioStart(
             stream, event.response, event.item, output.codec, output.rate, output.frame_ms
         )

@@ -81,6 +81,8 @@ RECENT = 3 * SAMPLE_RATE
 CAUGHT_UP = SAMPLE_RATE
 FLUSH_PATIENCE_S = 0.3
 COMMIT_PATIENCE_S = 1.0
+PRESS_BACK = SAMPLE_RATE // 2
+"""How far back the press of a button may reach."""
 COLLAPSE_PATIENCE_S = 1.0
 WATCH_STEP_S = 1.0
 
@@ -194,6 +196,8 @@ class _Exchange:
     stopped_at: float | None = None
     final_at: float | None = None
     is_answered: bool = True
+    asked: bool = False
+    metadata: bytes | None = None
     before: _Exchange | None = None
     reply: Reply | None = None
     production: Turn | None = None
@@ -251,7 +255,6 @@ class Dialogue:
         self._arrived = asyncio.Event()
         self._more = asyncio.Event()
         self._caught_up = asyncio.Event()
-        self._caught_up.set()
         self._state: DialogueState | None = None
         self._hearing: _Exchange | None = None
         self._active: _Exchange | None = None
@@ -260,6 +263,7 @@ class Dialogue:
         self._unfinished: dict[str, _Exchange] = {}
         self._pressed = False
         self._pressed_at: int | None = None
+        self._floor = 0  # audio before it belongs to another stream, or to the far side of a gap
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -267,6 +271,7 @@ class Dialogue:
         """Hold the conversation until cancelled. Engine failures are reported, never raised."""
         try:
             async with self._tasks:
+                self._caught_up.set()
                 self._rest()
                 if self._settings.greeting:
                     self.say(self._settings.greeting)
@@ -315,34 +320,42 @@ class Dialogue:
         self._more.set()
 
     async def caught_up(self) -> None:
-        """Wait until little audio is left to listen to; whoever reads the socket waits here."""
+        """Wait until the conversation runs and little audio is left to listen to.
+
+        Whoever reads the socket waits here: commands are for a conversation that runs.
+        """
         await self._caught_up.wait()
 
     def break_off(self, reason: StopReason) -> None:
         """Audio ends here (the stream's end, or a gap): an open utterance is over."""
-        self._mark(lambda: self._end(EndReason(reason)))
+        end = self._end_received()
+        self._mark(lambda: self._end(EndReason(reason), at=end, final=True))
 
     def drop_utterance(self) -> None:
         """The stream starts anew: what was being said is void."""
-        self._mark(self._discard)
+        self._mark(lambda: self._discard(final=True))
 
     def press(self, position: int | None = None) -> None:
-        """Push-to-talk: a turn begins at ``position`` (default: the next sample to arrive)."""
+        """Push-to-talk: a turn begins at ``position`` (default: the next sample to arrive).
+
+        It begins at most half a second before that sample.
+        """
         if self._active is not None:
             self._interrupt(self._active, InterruptReason.CLIENT)
         self._pressed = True
-        at = self.arrived if position is None else position
+        at = self.arrived if position is None else max(position, self.arrived - PRESS_BACK)
         self._mark(lambda: self._begin(at))
 
     def release(self, position: int | None = None) -> None:
         """Push-to-talk: the turn ends at ``position`` (exclusive); waits up to 1 s for its audio.
 
         Raises:
-            NoOpenTurn: In manual mode, if none was begun.
+            NoOpenTurn: In manual mode, if none was begun; in any other, if nobody speaks.
         """
         self._let_go()
         if position is None or position <= self.arrived:
-            self._mark(lambda: self._end(EndReason.COMMIT, at=position))
+            at = self._end_received() if position is None else position
+            self._mark(lambda: self._end(EndReason.COMMIT, at=at))
         else:
             self._tasks.create_task(self._release_late(position), name="late-commit")
 
@@ -361,14 +374,22 @@ class Dialogue:
         manual = self._settings.endpointing.mode is Mode.MANUAL
         if manual and not self._pressed:
             raise NoOpenTurn("no turn was started; send turn.start first")
+        # What has arrived and was not listened to yet may hold the speech that is meant.
+        if not manual and not self._endpointer.is_open and not self._backlog.samples:
+            raise NoOpenTurn("nobody is speaking; there is nothing to commit")
         self._pressed = False
+
+    def _end_received(self) -> int | None:
+        """Where a turn ends that ends here; None leaves it to the detected end of speech."""
+        return self.arrived if self._settings.endpointing.mode is Mode.MANUAL else None
 
     async def _release_late(self, position: int) -> None:
         deadline = self._clock() + COMMIT_PATIENCE_S
         while self.arrived < position and (left := deadline - self._clock()) > 0:
             self._more.clear()
             await _event_within(self._more, left)
-        self._mark(lambda: self._end(EndReason.COMMIT, at=position))
+        at = min(position, self.arrived)
+        self._mark(lambda: self._end(EndReason.COMMIT, at=at))
 
     def _mark(self, action: Callable[[], None]) -> None:
         self._backlog.mark(action)
@@ -400,10 +421,14 @@ class Dialogue:
         self._handle(self._endpointer.begin(self._pressed_at))
         self._pressed_at = None
 
-    def _end(self, reason: EndReason, *, at: int | None = None) -> None:
+    def _end(self, reason: EndReason, *, at: int | None = None, final: bool = False) -> None:
         self._handle(self._endpointer.end(reason, at=at))
+        if final:
+            self._floor = self._recent.end
 
-    def _discard(self) -> None:
+    def _discard(self, *, final: bool = False) -> None:
+        if final:
+            self._floor = self._recent.end
         exchange = self._hearing
         if exchange is None:
             return
@@ -431,7 +456,8 @@ class Dialogue:
 
     def _on_began(self, onset: int) -> None:
         prefix = self._settings.endpointing.prefix_ms * SAMPLE_RATE // 1000
-        begin = max(0, onset - prefix) if self._pressed_at is None else self._pressed_at
+        begin = onset - prefix if self._pressed_at is None else self._pressed_at
+        begin = max(self._floor, begin)
         exchange = _Exchange(turn=self._new_id("t"))
         self._hearing = exchange
         self._report(SpeechStarted(exchange.turn, begin))
@@ -529,10 +555,10 @@ class Dialogue:
     def _respond(self, produce: Produce, metadata: bytes | None) -> None:
         if self._active is not None:
             raise ReplyActive("a response is in progress; cancel it first, or wait")
-        exchange = self._active = _Exchange()
+        exchange = self._active = _Exchange(asked=True, metadata=metadata)
         exchange.understood.set()
         self._set_state(DialogueState.THINKING)
-        self._start(exchange, self._reply(exchange, produce, metadata))
+        self._start(exchange, self._reply(exchange, produce))
 
     def cancel(self, response: str = "") -> None:
         """Stop the current reply.
@@ -608,15 +634,13 @@ class Dialogue:
         if respond:
             await self._reply(exchange, lambda turn: turn.answer(self._prompt()))
 
-    async def _reply(
-        self, exchange: _Exchange, produce: Produce, metadata: bytes | None = None
-    ) -> None:
+    async def _reply(self, exchange: _Exchange, produce: Produce) -> None:
         """Give one reply, and stay until it has been heard."""
         await self._words_before(exchange)
         await self._settled()
         if not exchange.is_answered:
             return
-        reply = self._open_reply(exchange, metadata)
+        reply = self._open_reply(exchange)
         production = exchange.production = self._production(exchange, reply)
         try:
             await produce(production)
@@ -627,7 +651,7 @@ class Dialogue:
         await self._heard_out(exchange, reply)
         self._over(exchange)
 
-    def _open_reply(self, exchange: _Exchange, metadata: bytes | None) -> Reply:
+    def _open_reply(self, exchange: _Exchange) -> Reply:
         reply = Reply(
             self._new_id("r"),
             self._new_id("i"),
@@ -638,7 +662,7 @@ class Dialogue:
         exchange.reply = reply
         self._unfinished[reply.response] = exchange
         self._conversation.add(Item(reply.item, "assistant", ""))
-        self._report(ReplyStarted(reply.response, exchange.turn, metadata))
+        self._report(ReplyStarted(reply.response, exchange.turn, exchange.metadata))
         return reply
 
     def _production(self, exchange: _Exchange, reply: Reply) -> Turn:
@@ -690,8 +714,7 @@ class Dialogue:
         if self._active is not exchange:
             return
         self._active = None
-        if self._hearing is not None and self._hearing.recognition is None:
-            self._start_recognition(self._hearing, self._recent.end)
+        self._hear_again()
         self._rest()
 
     # -- interruptions --------------------------------------------------------------------------
@@ -702,6 +725,9 @@ class Dialogue:
         reply, task = exchange.reply, exchange.task
         if reply is None or task is None:
             exchange.is_answered = False  # its words stay in the history, unanswered
+            if exchange.asked:
+                self._decline(exchange, reason)
+            self._hear_again()
             self._rest()
             return
         self._listener.close_reply(reply.response)
@@ -712,10 +738,24 @@ class Dialogue:
         elif reason is InterruptReason.SPEECH:
             reason = InterruptReason.SUPERSEDED
         task.cancel("interrupted")
+        self._hear_again()
         self._settling = self._tasks.create_task(
             self._settle(exchange, reply, reason, self._settling, self._clock()), name="settle"
         )
         self._rest()
+
+    def _decline(self, exchange: _Exchange, reason: InterruptReason) -> None:
+        """Whoever asked for a reply is told of its beginning and its end, also without a middle."""
+        response = self._new_id("r")
+        if reason is InterruptReason.SPEECH:
+            reason = InterruptReason.SUPERSEDED
+        self._report(ReplyStarted(response, exchange.turn, exchange.metadata))
+        self._report(ReplyDone(response, ReplyStatus.CANCELLED, "", str(reason), heard=False))
+
+    def _hear_again(self) -> None:
+        """What is being said was not listened to while a reply sounded; now it is."""
+        if self._hearing is not None and self._hearing.recognition is None:
+            self._start_recognition(self._hearing, self._recent.end)
 
     async def _settle(
         self,
@@ -759,6 +799,7 @@ class Dialogue:
         await self._flush_report(exchange, reply, interrupted_at)
         pts = playout.heard(interrupted_at)
         heard = reply.heard_text(pts)
+        pts = pts if heard else 0
         self._conversation.say(reply.item, reply.text.strip())
         self._conversation.cut(reply.item, heard)
         by = CutBy.PLAYOUT if playout.flushed else CutBy.ESTIMATE

@@ -23,6 +23,7 @@ class Microphone:
         self._default = default
         self._timeline = timeline
         self._announced: dict[int, AudioFormat] = {}
+        self._open: dict[int, AudioFormat] = {}
         self._stream = 0
         self._format: AudioFormat | None = None
         self._decoder: AudioDecoder | None = None
@@ -32,15 +33,23 @@ class Microphone:
         """The stream that is the microphone now; 0 before any."""
         return self._stream
 
+    @property
+    def is_open(self) -> bool:
+        """Whether that stream has started and not ended."""
+        return self._decoder is not None
+
     def announce(self, opening: AudioOpen) -> None:
-        """From its next start until its end, the stream will be in this format."""
+        """From its next start until the end after that, the stream will be in this format."""
         self._announced[opening.stream] = AudioFormat(opening.codec, opening.rate, opening.frame_ms)
 
     def begin(self, stream: int, position: int) -> None:
         """A stream starts: its first sample will be at ``position``."""
         self._close_decoder()
         self._stream = stream
-        self._format = self._announced.get(stream, self._default)
+        announced = self._announced.pop(stream, None)
+        self._format = announced or self._open.get(stream, self._default)
+        if self._format is not None:
+            self._open[stream] = self._format
         self._anchor(position, 0)
 
     def skip(self, pts: int, position: int) -> None:
@@ -63,7 +72,7 @@ class Microphone:
 
     def forget(self, stream: int) -> None:
         """The stream has ended: its next start is in the format agreed on, unless announced."""
-        self._announced.pop(stream, None)
+        self._open.pop(stream, None)
 
     def end(self) -> Int16Audio | None:
         """The microphone's stream ends: return what the resampler held back."""

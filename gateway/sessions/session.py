@@ -158,6 +158,7 @@ class Session:
             self.result = "failed"
             self._fail(reference)
         finally:
+            self._over.set()
             self._microphone.close()
 
     def end(self, result: str = "completed") -> None:
@@ -168,7 +169,12 @@ class Session:
 
     async def end_after_turn(self) -> None:
         """The socket is lost: let the turn in progress end, unheard, then end."""
-        deadline = self._clock() + LATE_TURN_S
+        try:
+            await self._end_turn(self._clock() + LATE_TURN_S)
+        finally:
+            self.end("disconnected")
+
+    async def _end_turn(self, deadline: float) -> None:
         self._dialogue.drop_utterance()
         while self._dialogue.is_busy and self._clock() < deadline and not self._over.is_set():
             try:
@@ -179,7 +185,6 @@ class Session:
             if isinstance(entry, Closing):
                 break
             self._discard(entry.event)
-        self.end("disconnected")
 
     def _discard(self, event: ServerEvent) -> None:
         if isinstance(event, AudioFrame):
@@ -208,7 +213,7 @@ class Session:
     def greet(self, warning: str) -> None:
         """Say what a new client must know."""
         if warning:
-            self.outbox.put(WarningReport("limited_models", warning))
+            self.outbox.put(WarningReport("starter_models", warning))
 
     def report(self, event: PipelineEvent) -> None:
         """Take an event of the dialogue (`pipeline.dialogue.Listener`)."""
@@ -250,6 +255,8 @@ class Session:
 
     def receive(self, command: Command) -> None:
         """Act on a command. What cannot be done is answered; the session goes on."""
+        if self._over.is_set():
+            return  # it came behind a farewell
         try:
             self._act(command)
         except CommandError as error:
@@ -303,7 +310,8 @@ class Session:
         match event:
             case AudioReceived():
                 if event.start:
-                    self._dialogue.drop_utterance()
+                    if self._microphone.is_open:
+                        self._dialogue.drop_utterance()
                     self._microphone.begin(event.stream, self._dialogue.arrived)
                 if event.stream == self._microphone.stream:
                     self._decode(event)

@@ -534,3 +534,33 @@ def test_replies_on_command_do_not_hold_on_to_the_ones_before():
             assert first() is None
 
     run(scene())
+
+
+def test_a_button_pressed_over_an_echo_is_heard():
+    async def scene():
+        async with conversation(replies=[LONG], interrupt=False) as talk:
+            await talk.say()
+            await talk.device.until(lambda: bool(talk.device.of(events.ReplyAudioStarted)))
+            await talk.hear(speech(0.5))  # the device hears itself
+            talk.dialogue.press()
+            await talk.hear(np.concatenate([speech(1.0), silence(1.5)]))
+            await talk.device.state(DialogueState.LISTENING)
+            assert len(talk.device.of(events.TranscriptReady)) == 2
+
+    run(scene())
+
+
+def test_a_reply_on_command_that_speech_forestalls_begins_and_ends_at_once():
+    async def scene():
+        async with conversation() as talk:
+            await talk.hear(speech(0.5))
+            talk.dialogue.say("I wanted to say.", metadata=b"{}")
+            await talk.hear(np.concatenate([speech(0.5), silence(1.5)]))
+            await talk.device.state(DialogueState.LISTENING)
+            forestalled, answer = talk.device.of(events.ReplyStarted)
+            assert forestalled.metadata == b"{}"
+            first, second = talk.device.of(events.ReplyDone)
+            assert (first.response, first.status) == (forestalled.response, ReplyStatus.CANCELLED)
+            assert (second.response, second.status) == (answer.response, ReplyStatus.COMPLETED)
+
+    run(scene())
