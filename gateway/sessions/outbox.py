@@ -83,6 +83,7 @@ class Outbox:
             self._closing = Closing(code, reason)
         if drop:
             self._ordered.clear()
+            self._audio_bytes = 0
         self._changed.set()
 
     async def take(self) -> Entry | Closing:
