@@ -138,7 +138,7 @@ def test_a_client_of_text_gets_text_and_cannot_ask_for_audio():
     assert settings_book.current.output == "text"
     assert settings_book.output is None
     assert settings_book.dialogue().playout is None
-    with pytest.raises(MalformedMessage, match="hello.audio.out"):
+    with pytest.raises(MalformedMessage, match=r"hello\.audio\.out"):
         settings_book.change(SessionFields(output="audio"))
 
 
