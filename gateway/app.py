@@ -54,12 +54,14 @@ def serve(config: Config) -> int:
 
 
 async def _serve(config: Config) -> int:
+    failures: list[BaseException] = []
     async with ShutdownSignals() as signals:
         try:
             await App(config, engine_room(config)).run(signals.requested)
-        except* (EngineUnavailable, ModelError) as group:
-            message = "; ".join(dict.fromkeys(str(error) for error in _leaves(group)))
-            raise OperatorError(message) from None
+        except* (EngineUnavailable, ModelError, OperatorError) as group:
+            failures = _leaves(group)
+    if failures:  # raised out here, where no group is put around it
+        raise OperatorError("; ".join(dict.fromkeys(map(str, failures))))
     return 0
 
 
