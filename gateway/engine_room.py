@@ -118,16 +118,21 @@ class RealEngines:
         """Load all engines at the same time; each is run once on its thread.
 
         Raises:
-            ExceptionGroup: Of `EngineUnavailable`, one per engine that could not be loaded.
+            EngineUnavailable: Of an engine that could not be loaded, the detector's as it is,
+                others' in an ``ExceptionGroup``.
         """
         log.info("loading the models of profile %s", self._profile.name)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for thread in self._threads:
-                    tasks.create_task(_start(thread), name=f"load-{thread.name}")
+            await self._load()
         except BaseException:
             await self._close()
             raise
+        return self
+
+    async def _load(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for thread in self._threads:
+                tasks.create_task(_start(thread), name=f"load-{thread.name}")
         rate = await call(self._voice, lambda voice, _: voice.sample_rate)
         silero_model = silero.load() if self._config.turn.vad == "silero" else None
         gate = webrtc_vad.load()
@@ -140,7 +145,6 @@ class RealEngines:
             voice_rate=rate,
         )
         self.traits = _traits(self._profile)
-        return self
 
     async def __aexit__(
         self,
