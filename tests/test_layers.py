@@ -50,18 +50,26 @@ ENGINE_FILES = {
 
 PURE = (
     "pipeline/agreement.py",
+    "pipeline/backlog.py",
     "pipeline/conversation.py",
     "pipeline/detection.py",
     "pipeline/endpointing.py",
     "pipeline/events.py",
     "pipeline/g711.py",
     "pipeline/guards.py",
+    "pipeline/hang_over.py",
     "pipeline/persona.py",
     "pipeline/playout.py",
+    "pipeline/reply.py",
     "pipeline/segmentation.py",
     "pipeline/speakable.py",
+    "pipeline/engines/onnx_graph.py",
+    "pipeline/engines/reply_text.py",
+    "pipeline/engines/token_history.py",
+    "pipeline/engines/word_alignment.py",
+    "gateway/sessions/timeline.py",
 )
-"""Modules of pipeline/ that decide, and so neither wait nor read a clock."""
+"""Modules that decide, and so neither wait nor read a clock; all of protocol/ does neither, too."""
 
 
 @dataclass(frozen=True, slots=True)
