@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.report import Histogram, summary, surroundings, table
+from benchmarks.report import Histogram, inline, summary, surroundings, table
 from gateway.client.commands import CODECS, audio_format, run_command
 from gateway.client.demo import bundled
 from gateway.client.errors import ClientError
@@ -174,16 +174,8 @@ def _report(
             "client's own worst lag": summary([each.client_lag for each in found]),
         },
         "late_frames": sum(each.late_frames for each in found),
-        "detected_to_last_frame_sent_ms": {
-            "count": stop.count,
-            "mean": round(stop.mean * 1000, 3),
-            "p50 not above": stop.not_above(50) * 1000,
-            "p95 not above": stop.not_above(95) * 1000,
-        },
-        "loop_lag_ms": {
-            "mean": round(lag.mean * 1000, 2),
-            "p95 not above": lag.not_above(95) * 1000,
-        },
+        "detected_to_last_frame_sent_ms": stop.milliseconds(50, 95),
+        "loop_lag_ms": lag.milliseconds(95, 99),
     }
 
 
@@ -195,8 +187,7 @@ def _text(report: dict[str, Any]) -> list[str]:
         ("detected -> last frame sent", "detected_to_last_frame_sent_ms"),
         ("event loop's lag", "loop_lag_ms"),
     ):
-        values = ", ".join(f"{key} {value:g}" for key, value in report[name].items())
-        lines.append(f"{title}: {values} ms")
+        lines.append(f"{title}, ms: {inline(report[name])}")
     lines.append(f"frames received after the interrupt: {report['late_frames']}")
     return lines + [f"failed: {failure}" for failure in report["failures"]]
 

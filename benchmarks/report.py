@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Histogram", "percentile", "summary", "surroundings", "table"]
+__all__ = ["Histogram", "inline", "percentile", "summary", "surroundings", "table"]
 
 _PACKAGES: Final = (
     "parley",
@@ -77,6 +77,13 @@ def table(rows: Mapping[str, Mapping[str, float]], *, unit: str) -> list[str]:
     return lines
 
 
+def inline(values: Mapping[str, float | None]) -> str:
+    """Numbers in one line of text."""
+    return ", ".join(
+        f"{name} {'unknown' if value is None else f'{value:g}'}" for name, value in values.items()
+    )
+
+
 class Histogram:
     """A Prometheus histogram between two scrapes.
 
@@ -98,6 +105,16 @@ class Histogram:
         self.count = int(new.get("count", 0.0) - old.get("count", 0.0))
         total = new.get("sum", 0.0) - old.get("sum", 0.0)
         self.mean = total / self.count if self.count else math.nan
+
+    def milliseconds(self, *percents: float) -> dict[str, float | None]:
+        """Count, mean and bounds in ms for a report; None where nothing is known."""
+        bounds = {f"p{percent:g} not above": self.not_above(percent) * 1000 for percent in percents}
+        mean = self.mean * 1000
+        found = {"mean": mean, **(bounds if self.count else {})}
+        return {
+            "count": self.count,
+            **{name: round(ms, 3) if math.isfinite(ms) else None for name, ms in found.items()},
+        }
 
     def not_above(self, percent: float) -> float:
         """A bound that so many per cent of the observations do not exceed; inf beyond all."""

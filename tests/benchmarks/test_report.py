@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchmarks.report import Histogram, percentile, summary, surroundings, table
+from benchmarks.report import Histogram, inline, percentile, summary, surroundings, table
 
 BEFORE = """# HELP parley_loop_lag_seconds Lateness.
 # TYPE parley_loop_lag_seconds histogram
@@ -49,8 +49,17 @@ def test_a_histogram_counts_what_happened_between_two_scrapes():
     assert lag.not_above(99) == math.inf
 
 
-def test_a_histogram_of_nothing_has_no_mean():
-    assert math.isnan(Histogram("parley_nothing", BEFORE, AFTER).mean)
+def test_a_report_holds_only_numbers_that_json_knows():
+    lag = Histogram("parley_loop_lag_seconds", BEFORE, AFTER)
+    assert lag.milliseconds(50, 99) == {
+        "count": 100,
+        "mean": 10.0,
+        "p50 not above": 1.0,
+        "p99 not above": None,
+    }
+    nothing = Histogram("parley_nothing", BEFORE, AFTER)
+    assert nothing.milliseconds(50) == {"count": 0, "mean": None}
+    assert inline(lag.milliseconds(99)) == "count 100, mean 10, p99 not above unknown"
 
 
 def test_a_table_shows_what_is_missing():
