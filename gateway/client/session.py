@@ -363,9 +363,14 @@ class DeviceSession:
         return next((streams[stream] for stream in turn.streams if stream in streams), None)
 
     def over(self, turns: list[TurnTrace]) -> list[TurnTrace]:
-        """The turns, if there are any, all are over, and nothing plays; else none."""
-        done = turns and all(turn.is_over for turn in turns) and self.speaker.is_idle
-        return turns if done else []
+        """The turns, if there are any, all are over, and nothing plays; else none.
+
+        Turns that the server dropped without a word (speech too short to interrupt a reply) count
+        as over when a later one is.
+        """
+        if not turns or not turns[-1].is_over or not self.speaker.is_idle:
+            return []
+        return turns if all(turn.is_over or turn.is_dropped for turn in turns) else []
 
     # -- the tasks ------------------------------------------------------------------------------
 

@@ -43,7 +43,9 @@ class TurnTrace:
         stopped_pts: Where the server says that speech ended.
         stop_reason: Why it ended.
         partials: Arrival and text of every partial transcript.
+        stable: Arrival and length of the part of it that will not change, in code points.
         transcript: The final transcript.
+        words: Its words: text, first sample, one past the last, on the microphone's time line.
         no_speech: The server heard nothing that could be understood.
         reply: The reply's text, as far as it arrived.
         streams: Ids of its audio streams.
@@ -62,7 +64,9 @@ class TurnTrace:
     stopped_pts: int | None = None
     stop_reason: str | None = None
     partials: list[tuple[float, str]] = field(default_factory=list)
+    stable: list[tuple[float, int]] = field(default_factory=list)
     transcript: str | None = None
+    words: tuple[tuple[str, int, int], ...] = ()
     no_speech: bool = False
     confidence: float | None = None
     final_at: float | None = None
@@ -91,6 +95,11 @@ class TurnTrace:
         """Whether the server has said all about it, but for a later interruption of its audio."""
         unanswered = self.final_at is not None and (self.no_speech or not self.transcript)
         return self.status is not None or unanswered
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether speech ended and nothing came of it so far."""
+        return self.stopped_at is not None and self.final_at is None and self.response is None
 
     def overlaps(self, begin: int, end: int) -> bool:
         """Whether its speech lies, in part, between two positions of the microphone."""
@@ -126,8 +135,9 @@ class ConversationTrace:
             case SpeechStopped(turn=name, pts=pts, reason=reason):
                 turn = self._turn(name)
                 turn.stopped_at, turn.stopped_pts, turn.stop_reason = at, pts, reason
-            case TranscriptPartial(turn=name, text=text):
+            case TranscriptPartial(turn=name, text=text, stable=stable):
                 self._turn(name).partials.append((at, text))
+                self._turn(name).stable.append((at, stable))
             case TranscriptFinal():
                 self._take_final(event, at)
             case Latency(turn=name):
@@ -137,7 +147,7 @@ class ConversationTrace:
 
     def _take_final(self, event: TranscriptFinal, at: float) -> None:
         turn = self._turn(event.turn)
-        turn.transcript, turn.final_at = event.text, at
+        turn.transcript, turn.final_at, turn.words = event.text, at, event.words or ()
         turn.no_speech, turn.confidence = bool(event.no_speech), event.confidence
 
     def _take_reply(self, event: ServerEvent, at: float) -> None:

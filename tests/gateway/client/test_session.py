@@ -25,6 +25,8 @@ from protocol.events import (
     ResponseStarted,
     ResponseText,
     SessionFields,
+    SpeechStarted,
+    SpeechStopped,
     TurnCommit,
     TurnFields,
     TurnStart,
@@ -141,6 +143,18 @@ async def test_frames_that_come_after_the_interruption_are_counted_and_not_heard
         assert first.late_frames == 3
         assert first.heard_s < 0.5
         assert second.outcome == "done"
+
+
+async def test_a_turn_that_the_server_drops_without_a_word_holds_nobody_up():
+    async def script(peer):
+        await peer.hear_speech()
+        await peer.send(SpeechStarted("t_0", 1, 0), SpeechStopped("t_0", 1, 800, "silence"))
+        await peer.take_turn("t_1", "Stop.", pts=(800, 9000))
+        await peer.answer("t_1", "Okay.", tone(0.1))
+
+    async with scripted_server(script) as url, connect(settings(url)) as device:
+        turns = await device.answered(device.say(question()), timeout_s=WAIT_S)
+        assert [turn.reply for turn in turns] == ["", "Okay."]
 
 
 async def test_a_typed_turn_needs_no_microphone():
