@@ -242,7 +242,7 @@ class LimitsConfig:
     max_depth: int = _setting(16, "nesting of JSON", minimum=4, maximum=64)
     max_streams: int = _setting(4, "audio streams open at once", minimum=1, maximum=255)
     max_instructions: int = _setting(
-        32_768, "characters of instructions", minimum=256, maximum=65_536
+        32_768, "bytes of instructions", minimum=256, maximum=65_536
     )
     history_items: int = _setting(200, "items of history that are kept", minimum=2, maximum=10_000)
     uplink_window_ms: int = _setting(

@@ -126,8 +126,9 @@ class SessionSettingsBook:
 
     def _check(self, wanted: SessionSettings) -> None:
         longest = self._config.limits.max_instructions
-        if len(wanted.instructions) > longest:
-            found = f"{len(wanted.instructions)} characters, at most {longest} are accepted"
+        size = len(wanted.instructions.encode())
+        if size > longest:
+            found = f"{size} bytes, at most {longest} are accepted"
             raise _bad("session.instructions", found)
         if wanted.voice not in (None, *self._traits.voices):
             raise _bad("session.voice", f"{wanted.voice!r}; {_choose_from(self._traits.voices)}")
