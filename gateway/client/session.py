@@ -53,6 +53,7 @@ from protocol.events import (
     Hello,
     InputText,
     Interrupt,
+    Nack,
     Retransmission,
     ServerEvent,
     SessionFields,
@@ -172,6 +173,9 @@ class DeviceSession:
         microphone_lag_s: How late the latest frame of the microphone was, in seconds: a client that
             is too busy measures itself.
         problems: Messages of the server that break the protocol.
+        sequence_gaps: Holes in the numbers of either side's messages, as they were noticed.
+        bytes_sent: WebSocket payload, in ``messages_sent`` messages.
+        bytes_received: The same of the server, in ``messages_received`` messages.
     """
 
     def __init__(
@@ -191,6 +195,11 @@ class DeviceSession:
         self.undecodable_frames = 0
         self.microphone_lag_s = 0.0
         self.problems: list[ProtocolError] = []
+        self.sequence_gaps = 0
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.messages_sent = 0
+        self.messages_received = 0
         self.speaker = Speaker(
             start_ms=settings.out_start_ms,
             keep_audio=settings.keep_audio,
@@ -211,6 +220,8 @@ class DeviceSession:
         self._work = asyncio.Event()
         self._tick = asyncio.Event()
         self._changed = asyncio.Event()
+        self._reading = asyncio.Event()
+        self._reading.set()
         self._welcome: Welcome | None = None
 
     # -- what a user does -----------------------------------------------------------------------
@@ -267,6 +278,18 @@ class DeviceSession:
         """Send an event after what already waits."""
         self._outgoing.append(event)
         self._work.set()
+
+    def vanish(self) -> None:
+        """Lose the connection without a word, as a device out of power does."""
+        self._socket.transport.abort()
+
+    async def stop_reading(self, seconds: float) -> None:
+        """Take nothing from the socket for a while; the server feels it once buffers are full."""
+        self._reading.clear()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._reading.set()
 
     # -- what a user waits for ------------------------------------------------------------------
 
@@ -417,7 +440,9 @@ class DeviceSession:
         """Take the server's messages until the socket closes."""
         try:
             while True:
-                self._take(await self._socket.recv())
+                message = await self._socket.recv()
+                await self._reading.wait()
+                self._take(message)
         except ConnectionClosed as error:
             self._end(error)
 
@@ -427,6 +452,8 @@ class DeviceSession:
             while True:
                 while self._outgoing:
                     message = self._seal(self._outgoing.popleft())
+                    self.messages_sent += 1
+                    self.bytes_sent += len(message)
                     async with asyncio.timeout(self.settings.send_deadline_s):
                         await self._socket.send(message)
                 self._work.clear()
@@ -543,6 +570,9 @@ class DeviceSession:
     def _answer(self, outcome: ClientOutcome) -> None:
         """Send what the protocol replies by itself."""
         self._outgoing.extend(outcome.replies)
+        self.sequence_gaps += any(
+            isinstance(reply, Nack | Retransmission) for reply in outcome.replies
+        )
         if outcome.close is not None:
             self.ended = SessionEnded(outcome.close.reason, code=outcome.close.code)
             self._socket.transport.abort()
@@ -550,6 +580,8 @@ class DeviceSession:
 
     def _take(self, message: str | bytes) -> None:
         now = self._clock()
+        self.messages_received += 1
+        self.bytes_received += len(message)
         if isinstance(message, str) and self._observe_text is not None:
             self._observe_text(message)
         outcome = self._protocol.receive(message, now)

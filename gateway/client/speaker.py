@@ -48,6 +48,7 @@ class Playback:
         first_audible_at: When the first sample above `AUDIBLE_DB` could be heard at the earliest:
             its frame has arrived, and what lies before it has been played.
         last_frame_at: Arrival of the last frame that was taken.
+        longest_gap_s: Longest time between the arrivals of two frames.
         started_at: When the first sample passed the converter.
         ended_at: When playback ended.
         underruns: How often the buffer ran dry in the middle of the stream.
@@ -69,6 +70,7 @@ class Playback:
     first_audio_at: float | None = None
     first_audible_at: float | None = None
     last_frame_at: float | None = None
+    longest_gap_s: float = 0.0
     started_at: float | None = None
     ended_at: float | None = None
     underruns: int = 0
@@ -170,6 +172,8 @@ class Speaker:
             return
         self._advance(now)
         self._fill_gap(playback, pts, now)
+        if playback.last_frame_at is not None:
+            playback.longest_gap_s = max(playback.longest_gap_s, now - playback.last_frame_at)
         playback.last_frame_at = now
         if playback.first_audio_at is None:
             playback.first_audio_at = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http
+import time
 
 import numpy as np
 import pytest
@@ -362,3 +363,59 @@ def unused_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+async def test_traffic_is_counted_and_a_device_can_vanish():
+    heard = asyncio.Event()
+
+    async def script(peer):
+        await peer.hear_frames(5)
+        heard.set()
+        await quiet(peer)
+
+    async with scripted_server(script) as url, connect(settings(url)) as device:
+        await asyncio.wait_for(heard.wait(), WAIT_S)
+        assert device.messages_sent >= 5
+        assert device.bytes_sent > 5 * 640
+        assert 1 <= device.messages_received < 5
+        assert device.bytes_received > 100
+        device.vanish()
+        with pytest.raises(SessionEnded) as ended:
+            await device.until(lambda: False, timeout_s=WAIT_S, what="nothing")
+        assert ended.value.code == 1006
+
+
+async def test_a_device_that_does_not_read_takes_the_messages_later():
+    async def script(peer):
+        await peer.expect(InputText)
+        await peer.answer("t_1", "Hi.", tone(0.2))
+        await peer.expect(Playout, state="done")
+        await peer.expect(Bye)
+
+    async with scripted_server(script) as url, connect(settings(url)) as device:
+        async with asyncio.TaskGroup() as tasks:
+            resting = tasks.create_task(device.stop_reading(0.3))
+            await asyncio.sleep(0)
+            device.send(InputText(text="Hello"))
+            await device.until(
+                lambda: device.messages_received > 1, timeout_s=WAIT_S, what="the reply"
+            )
+            assert resting.done()
+        [playback] = device.speaker.history
+        await device.until(
+            lambda: playback.outcome == "done", timeout_s=WAIT_S, what="the end of the reply"
+        )
+        assert device.sequence_gaps == 0
+
+
+async def test_a_hole_in_the_servers_numbers_is_counted():
+    async def script(peer):
+        lost = peer.protocol.seal(ResponseText("r_1", "lost"), time.monotonic())
+        assert lost
+        await peer.send(ResponseText("r_1", "late"))
+        await quiet(peer)
+
+    async with scripted_server(script) as url, connect(settings(url)) as device:
+        await device.until(
+            lambda: device.sequence_gaps, timeout_s=WAIT_S, what="the hole to be noticed"
+        )

@@ -197,3 +197,10 @@ def test_a_listener_learns_of_start_and_end():
     speaker.poll(0.1)
     speaker.poll(0.5)
     assert told == [None, "done"]
+
+
+def test_the_longest_time_between_two_frames_is_noted():
+    speaker = make()
+    for first, now in enumerate((0.0, 0.02, 0.31, 0.33)):
+        feed(speaker, 1, now=now, first=first)
+    assert speaker.history[0].longest_gap_s == pytest.approx(0.29)

@@ -142,3 +142,12 @@ def test_nothing_measured_is_said():
     [turn] = trace(SpeechStarted("t_1", 1, 0)).turns
     assert stages(turn, None, None) == []
     assert render([]) == ["  nothing was measured"]
+
+
+def test_a_turn_knows_what_was_stable_and_where_its_words_are():
+    [turn] = trace(
+        TranscriptPartial("t_1", "Hello the", 5),
+        TranscriptFinal("t_1", "i_1", "Hello there.", "en", words=(("Hello", 0, 800),)),
+    ).turns
+    assert turn.stable == [(0.0, 5)]
+    assert turn.words == (("Hello", 0, 800),)
