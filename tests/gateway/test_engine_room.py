@@ -19,7 +19,6 @@ from pipeline.errors import EngineUnavailable, ModelError
 from pipeline.models import Catalogue
 from tests.end_to_end.servers import SCRIPTED, config
 
-
 ROOT = Path(__file__).parents[2]
 
 
