@@ -264,9 +264,10 @@ async def test_neighbours_do_not_notice_garbage(scripted):
     async def talk():
         async with Connected(scripted.url) as client:
             await client.hello()
-            for turn in range(3):
+            for _ in range(3):
+                seen = len(client.messages)
                 await client.speak(VOICE[0])
-                await client.until("response.done", after=len(client.messages) if turn else 0)
+                await client.until("response.done", after=seen)
             return [done["status"] for done in client.of("response.done")]
 
     statuses, _ = await asyncio.gather(talk(), garbage())

@@ -101,8 +101,9 @@ async def test_it_remembers_across_turns_and_reads_only_what_is_new(real):
         await client.hello()
         await client.send("input.text", text="My name is Laura.")
         await client.until("response.done")
+        seen = len(client.messages)
         await client.send("input.text", text="What is my name?")
-        second = await client.until("response.done", after=len(client.messages))
+        second = await client.until("response.done", after=seen)
         assert "Laura" in second["text"]
         assert second["usage"]["cached"] > 0.5 * second["usage"]["in"]
 
