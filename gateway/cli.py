@@ -44,6 +44,14 @@ _CLIENT_COMMANDS: Final = {
     "check": "check the installation: libraries, models, one turn",
 }
 
+_TOOL_COMMANDS: Final = {
+    "proxy": (
+        "benchmarks.impairment.proxy",
+        "stand between a client and a server as a bad network",
+    ),
+}
+"""Commands for those who build devices: module and summary."""
+
 _SERVE_FLAGS: Final = {
     "--host": ("server.host", "HOST"),
     "--port": ("server.port", "PORT"),
@@ -109,7 +117,10 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     _add_serve(commands)
     named = next((word for word in arguments if not word.startswith("-")), "")
     for name, summary in _CLIENT_COMMANDS.items():
-        _add_client_command(commands, name, summary, wanted=name == named)
+        module = f"gateway.client.{name}"
+        _add_client_command(commands, name, summary, module if name == named else None)
+    for name, (module, summary) in _TOOL_COMMANDS.items():
+        _add_client_command(commands, name, summary, module if name == named else None)
     _add_config(commands)
     return parser
 
@@ -152,12 +163,14 @@ def _add_config(commands: _Commands) -> None:
     parser.set_defaults(run=_config)
 
 
-def _add_client_command(commands: _Commands, name: str, summary: str, *, wanted: bool) -> None:
+def _add_client_command(
+    commands: _Commands, name: str, summary: str, module_name: str | None
+) -> None:
     parser = commands.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
     )
-    if wanted:
-        module = importlib.import_module(f"gateway.client.{name}")
+    if module_name is not None:
+        module = importlib.import_module(module_name)
         module.add_arguments(parser)
         parser.set_defaults(run=module.run)
 
