@@ -50,12 +50,18 @@ def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
 
 def called(call: ast.Call) -> str:
     """The last part of what is called; ``asyncio.Queue[int](1)`` is a Queue."""
-    function = call.func.value if isinstance(call.func, ast.Subscript) else call.func
-    return ast.unparse(function).rpartition(".")[2]
+    match call.func.value if isinstance(call.func, ast.Subscript) else call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
 
 
 def task_groups(tree: ast.AST) -> set[str]:
     """Expressions that hold an ``asyncio.TaskGroup`` somewhere in a module."""
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    if "create_task" not in names:
+        return set()
     found: set[str] = set()
     for node in ast.walk(tree):
         match node:

@@ -66,6 +66,7 @@ async def test_engines_that_cannot_be_loaded_are_all_named_and_no_thread_stays(t
     broken = tmp_path / "broken"
     broken.write_bytes(b"this is no model")
     room, _ = real(
+        recognizer=replace(profile.recognizer, path=tmp_path / "missing"),
         language_model=replace(profile.language_model, path=broken),
         voice=replace(profile.voice, path=broken),
     )

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.backlog import Backlog, RecentAudio
@@ -49,6 +49,7 @@ def test_what_waits_is_counted():
     assert (backlog.arrived, backlog.taken, backlog.samples) == (10, 4, 6)
 
 
+@settings(max_examples=50)
 @given(
     st.lists(st.one_of(st.integers(0, 50), st.sampled_from("abc")), max_size=30),
     st.integers(1, 40),
@@ -100,6 +101,7 @@ def test_before_the_first_sample_there_is_nothing():
     assert (begin, len(audio)) == (0, 0)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 80), max_size=20), st.integers(0, 2000))
 def test_at_least_what_was_asked_for_is_kept_and_not_much_more(pieces, position):
     recent, at = RecentAudio(100), 0

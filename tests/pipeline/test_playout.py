@@ -1,6 +1,6 @@
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.playout import STALL_PATIENCE_S, Playout, PlayoutSettings, PlayoutState
@@ -10,8 +10,8 @@ BLIND = PlayoutSettings(RATE, reports=False, buffer_ms=2000, start_ms=100, estim
 REPORTS = PlayoutSettings(RATE, reports=True, buffer_ms=2000, start_ms=100)
 
 
-def sent(settings, *ends, at=0.0, round_trip=0.0):
-    playout = Playout(settings)
+def sent(device, *ends, at=0.0, round_trip=0.0):
+    playout = Playout(device)
     for end in ends:
         playout.on_sent(end, at, round_trip)
     return playout
@@ -147,6 +147,7 @@ STEPS = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(STEPS, st.booleans())
 def test_what_was_heard_lies_between_nothing_and_what_was_sent(steps, reports):
     playout, now, end = Playout(PlayoutSettings(RATE, reports)), 0.0, 0
@@ -161,6 +162,7 @@ def test_what_was_heard_lies_between_nothing_and_what_was_sent(steps, reports):
             assert playout.remaining(later) >= 0
 
 
+@settings(max_examples=50)
 @given(STEPS)
 def test_without_reports_what_was_heard_never_shrinks(steps):
     playout, now, end, heard = Playout(BLIND), 0.0, 0, 0
@@ -173,6 +175,7 @@ def test_without_reports_what_was_heard_never_shrinks(steps):
         heard = playout.heard(now)
 
 
+@settings(max_examples=50)
 @given(STEPS)
 def test_a_wait_is_never_too_short_and_always_ends(steps):
     playout, now, end = Playout(BLIND), 0.0, 0
@@ -190,6 +193,7 @@ def test_a_wait_is_never_too_short_and_always_ends(steps):
             playout.on_report(pts, state, now)
 
 
+@settings(max_examples=50)
 @given(st.floats(0, 5), st.integers(1, 100_000))
 def test_what_remains_is_exactly_until_all_was_heard(seconds, samples):
     playout = sent(BLIND, samples)

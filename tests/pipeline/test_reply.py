@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines import TimedText
@@ -117,6 +117,7 @@ def test_sent_text_counts_as_heard_where_there_is_no_audio():
 SEGMENTS = st.lists(st.text("ab .é", min_size=1, max_size=20), min_size=1, max_size=6)
 
 
+@settings(max_examples=50)
 @given(SEGMENTS, st.booleans(), st.integers(0, 13_000), st.integers(0, 2000))
 def test_more_played_is_never_less_heard_and_always_a_beginning_of_the_text(
     segments, words, pts, more

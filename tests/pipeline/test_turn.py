@@ -132,9 +132,9 @@ def test_text_comes_before_the_audio_that_speaks_it():
 def test_two_long_replies_at_once_are_each_paced_by_their_own_listener():
     async def scene():
         room = Room()
-        fast, fast_reply = room.turn(text=long_text(30), name="fast")
+        fast, fast_reply = room.turn(text=long_text(22), name="fast")
         slow, slow_reply = room.turn(
-            text=long_text(30), name="slow", playout=PlayoutSettings(RATE, False, 600, 0)
+            text=long_text(22), name="slow", playout=PlayoutSettings(RATE, False, 600, 0)
         )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(fast.answer(PROMPT))
@@ -173,7 +173,7 @@ def test_the_voice_runs_ahead_of_the_listener_but_not_without_bound():
         meter = Meter()
         voice = CountingVoice(meter, seconds=0.0)
         room = Room(voice=voice)
-        turn, reply = room.turn(text=long_text(60), name="r")
+        turn, reply = room.turn(text=long_text(30), name="r")
         ahead = 0
 
         async def watch():

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.sessions.timeline import MOST_ANCHORS, Timeline
@@ -71,6 +71,7 @@ def test_old_stretches_are_forgotten():
     assert timeline.locate(10 * MOST_ANCHORS * 100 - 1)[1] == 99
 
 
+@settings(max_examples=50)
 @given(
     st.integers(0, 10**9),
     st.integers(0, 2**33),
