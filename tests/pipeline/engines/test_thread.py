@@ -1,4 +1,5 @@
 import asyncio
+import random
 import threading
 
 import pytest
@@ -417,3 +418,33 @@ def test_a_late_stop_cannot_hit_the_next_job():
         left.append(True)
         stopper.join()
         assert calls in ([], [False])
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+async def test_callers_that_come_and_go_never_get_each_others_results(workers):
+    thread = EngineThread("engine", Engine, workers=workers)
+    await thread.start()
+    dice = random.Random(workers)
+
+    async def ask(number):
+        def work(engine, stop):
+            for step in range(5):
+                yield number, step
+
+        return await everything(
+            thread.run(work, priority=dice.choice(list(Priority)), first_within=FOREVER)
+        )
+
+    asking = {number: asyncio.create_task(ask(number)) for number in range(200)}
+    for number, task in asking.items():
+        if number % 3 == 0:
+            for _ in range(dice.randrange(4)):
+                await asyncio.sleep(0)
+            task.cancel()
+    await asyncio.wait(asking.values())
+    for number, task in asking.items():
+        if not task.cancelled():
+            assert task.result() == [(number, step) for step in range(5)]
+    assert sum(not task.cancelled() for task in asking.values()) >= 133
+    assert thread.statistics().waiting == 0
+    assert await thread.close(within=FOREVER)
