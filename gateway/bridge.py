@@ -19,6 +19,8 @@ __all__ = ["FIRST_STREAM", "Bridge"]
 FIRST_STREAM = 0x0100
 LAST_STREAM = 0xFFFF
 PER_SECOND = 16_000
+LONGEST_DELTA = 256
+"""Code points, of which JSON makes at most six bytes each: fits the smallest ``max_text``."""
 
 
 class Bridge:
@@ -76,7 +78,8 @@ class Bridge:
                 yield wire.ResponseStarted(event.response, event.turn or None, metadata)
             case heard.ReplyText():
                 if event.always or self._shows_text(event.response):
-                    yield wire.ResponseText(event.response, event.delta)
+                    for delta in _pieces(event.delta):
+                        yield wire.ResponseText(event.response, delta)
             case heard.ReplyAudioStarted():
                 yield self._audio_start(event)
             case heard.ReplyMark():
@@ -173,6 +176,11 @@ def _latency(event: heard.LatencyMeasured) -> wire.Latency:
         round(event.tts_first),
         round(event.stop_to_audio),
     )
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for at in range(0, len(text), LONGEST_DELTA):
+        yield text[at : at + LONGEST_DELTA]
 
 
 def _rounded(probability: float | None) -> float | None:

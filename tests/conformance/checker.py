@@ -327,7 +327,7 @@ class Monitor:
         self.done.add(name)
         self.note(set(event["usage"]) == {"in", "out", "cached"}, f"§5 usage {event['usage']}")
         text = self.responses.get(name)
-        if event["status"] == "completed" and text:
+        if event["status"] == "completed" and text and event.get("text") is not None:
             whole = text.strip() == event["text"].strip()
             self.note(whole, f"§5 response.text adds up to {text!r}")
         if event["status"] == "cancelled":

@@ -170,6 +170,66 @@ async def test_a_gap_lets_the_server_go_on(scripted):
         await peer.barrier()
 
 
+async def test_a_repeated_frame_is_dropped_silently(scripted):
+    async with talking(scripted.url) as peer:
+        seq = await peer.frame(bytes(640), 320)
+        await peer.frame(bytes(640), 320, seq=seq, pts=0, flags=START)
+        await peer.frame(bytes(640), 320, seq=seq, pts=0, flags=0x10)
+        await peer.frame(bytes(640), 320)
+        await peer.barrier()
+        assert not peer.all("error") + peer.all("nack")
+
+
+async def test_audio_is_taken_again_after_a_nack(scripted):
+    async with talking(scripted.url, hello={"session": {"turn": {"mode": "manual"}}}) as peer:
+        await peer.send("turn.start")
+        await peer.frame(bytes(640), 320)
+        await peer.frame(bytes(640), 320, seq=4, pts=640)  # 3 got lost
+        nack = await peer.until("nack")
+        assert nack.has(**{"from": 3, "to": 4})
+        await peer.frame(bytes(640), 320, seq=3, pts=320, flags=0x10)
+        await peer.frame(bytes(640), 320, seq=4, pts=640, flags=0x10)
+        peer.seq = 4
+        await peer.send("turn.commit")
+        assert (await peer.until("speech.stopped"))["pts"] == 960
+        await peer.barrier()
+        assert not peer.all("error")
+
+
+async def test_the_server_sends_again_what_is_asked_for(scripted):
+    async with talking(scripted.url, watched=False) as peer:
+        await peer.send("response.create", say="Again.")
+        await peer.until("response.done")
+        first = peer.all("frame")[0]
+        last = peer.monitor.seq
+        at = len(peer.log)
+        await peer.send("nack", **{"from": first.seq, "to": last})
+        await peer.until("response.done", after=at)
+        again = [m for m in peer.log[at:] if m.type == "frame"]
+        assert [(m.seq, m.pts, m.payload) for m in again] == [
+            (m.seq, m.pts, m.payload) for m in peer.log[:at] if m.type == "frame"
+        ]
+        assert all(m.flags & 0x10 for m in again)
+        assert again[0].flags & START
+        numbers = [
+            m.seq if m.type == "frame" else m["seq"]
+            for m in peer.log[at:]
+            if m.type == "frame" or m.get("seq")
+        ]
+        assert [n for n in numbers if n <= last] == list(range(first.seq, last + 1))
+
+
+async def test_what_was_acknowledged_cannot_be_asked_for_again(scripted):
+    async with talking(scripted.url) as peer:
+        await peer.barrier()
+        await peer.send("ack", ack=peer.monitor.seq)
+        await peer.send("nack", **{"from": 1, "to": 1})
+        gap = await peer.until("gap")
+        assert gap["from"] == 1
+        assert 1 <= gap["to"] <= peer.monitor.seq
+        await peer.until("error", code="seq_gap")
+
+
 # -- idempotency --------------------------------------------------------------------------------
 
 

@@ -213,6 +213,25 @@ async def test_another_major_version_closes_with_4426(scripted):
         assert await peer.close_code() == 4426
 
 
+async def test_a_frame_may_last_a_fraction_of_a_millisecond_more(scripted):
+    audio = {"in": [opus(16000, 2.5)], "out": [opus(48000, 2.5)]}
+    async with talking(scripted.url, hello={"audio": audio}) as peer:
+        assert peer.monitor.welcome["audio"] == {"in": audio["in"][0], "out": audio["out"][0]}
+        await peer.send("response.create", say="Tiny.")
+        end = await peer.until("audio.end")  # the monitor reads every packet's duration
+        assert end["pts"] % 120 == 0
+
+
+async def test_what_is_not_implemented_in_a_hello_is_unsupported_but_no_obstacle(scripted):
+    tool = {"name": "clock", "description": "Tells the time.", "parameters": {"type": "object"}}
+    session = {"instructions": "Kept.", "tools": [tool]}
+    async with talking(scripted.url, hello={"session": session}) as peer:
+        assert (await peer.until("error")).has(code="unsupported", fatal=False)
+        assert (await peer.barrier())["session"]["instructions"] == "Kept."
+        error = await peer.command("session.update", session={"tools": [tool]})
+        assert error.has(type="error", code="unsupported")
+
+
 # -- section 3: the first frame -----------------------------------------------------------------
 
 

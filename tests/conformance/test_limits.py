@@ -16,6 +16,7 @@ from tests.conformance.checker import (
     silence,
     talking,
 )
+from tests.end_to_end.servers import scripted_server
 
 # -- clocks (section 10) ------------------------------------------------------------------------
 
@@ -203,7 +204,7 @@ async def test_random_messages_are_answered_or_ignored_but_never_an_internal_err
         "nack", "gap", "ping", "pong", "tool.result", "welcome", "state", "hello",
     ]  # fmt: skip
     for _ in range(12):
-        async with connect(scripted.url, numbered=False) as peer:
+        async with connect(scripted.url, numbered=False, watched=False) as peer:
             await peer.hello()
             for _ in range(30):
                 body = {generator.choice(fields): generator.choice(values) for _ in range(5)}
@@ -252,3 +253,20 @@ async def test_a_socket_that_vanishes_frees_the_session(scripted):
         await peer.speak(recording("hello"))
         await peer.speak(silence(0.6))
         await peer.until("response.done")
+
+
+async def test_a_server_that_stops_says_so_and_closes_with_1001():
+    server = scripted_server()
+    running = server.__enter__()
+    async with connect(running.url) as peer:
+        await peer.hello()
+        await peer.send("response.create", say="Still.")
+        await peer.until("frame")
+        stopped = asyncio.create_task(asyncio.to_thread(server.__exit__, None, None, None))
+        assert await peer.close_code() in (1001, 1012)
+        goaway = await peer.until("goaway")
+        # The text says resume:true; a server that cannot resume yet had better not promise it.
+        assert isinstance(goaway["resume"], bool)
+        assert goaway["left_ms"] >= 0
+        await peer.until("response.done", status="completed")
+        await stopped

@@ -296,3 +296,15 @@ async def test_audio_is_ignored_in_mode_off(scripted):
         await peer.speak(np.concatenate([recording("hello"), silence(0.6)]))
         assert await errors(peer) == []
         assert not peer.all("speech.started")
+
+
+async def test_no_more_streams_than_the_limit_are_open_at_once(scripted):
+    async with talking(scripted.url) as peer:
+        for stream in range(1, 6):
+            fields = {"codec": "pcm_s16le", "rate": 16000, "frame_ms": 20, "role": "mic"}
+            await peer.send("audio.open", stream=stream, **fields)
+            peer.pts = 0
+            await peer.frame(bytes(640), 320, stream=stream)
+            refused = await errors(peer)
+            assert bool(refused) is (stream == 5), (stream, refused)
+        assert set(refused) <= {"bad_event", "bad_frame"}

@@ -371,6 +371,53 @@ async def test_a_text_only_session_has_no_audio(scripted, how):
         assert done.get("heard") is not False
 
 
+async def test_the_output_may_change_between_responses(scripted):
+    async with talking(scripted.url) as peer:
+        await peer.send("response.create", say="Aloud.")
+        await peer.until("response.done", text="Aloud.")
+        await peer.until("state", state="listening", after=peer.place("response.done"))
+        assert len(peer.all("audio.start")) == 1
+        await peer.command("session.update", session={"output": "text"})
+        await peer.send("response.create", say="Silently.")
+        await peer.until("response.done", text="Silently.")
+        await peer.until(
+            "state", state="listening", after=peer.place("response.done", text="Silently.")
+        )
+        await peer.command("session.update", session={"output": None})
+        assert len(peer.all("audio.start")) == 1
+        await peer.send("response.create", say="Aloud again.")
+        await peer.until("response.done", text="Aloud again.")
+        assert len(peer.all("audio.start")) == 2
+
+
+async def test_a_long_text_reaches_a_client_with_little_room(scripted):
+    hello = {"audio": None, "features": [], "limits": {"max_text": 2048, "max_binary": 4096}}
+    async with talking(scripted.url, hello=hello) as peer:
+        text = "A sentence that is repeated until it is too long. " * 60
+        await peer.send("response.create", say=text)
+        await peer.until("response.done")
+        assert (
+            "".join(event["delta"] for event in peer.all("response.text")).strip() == text.strip()
+        )
+
+
+async def test_the_real_engines_keep_the_rules(real):
+    opus = {"codec": "opus", "rate": 24000, "frame_ms": 20}
+    hello = {"audio": {"in": [PCM], "out": [opus], "aec": "device"}}
+    async with talking(real.url, hello=hello) as peer:
+        await peer.speak(recording("capital"))
+        await peer.until("transcript.partial")
+        await peer.speak(silence(0.9))
+        final = await peer.until("transcript.final")
+        assert "France" in final["text"]
+        assert all(0 <= a <= b <= peer.pts for _, a, b in final["words"])
+        done = await peer.until("response.done")
+        assert done["status"] == "completed"
+        assert (
+            "".join(event["delta"] for event in peer.all("response.text")).strip() == done["text"]
+        )
+
+
 # -- features -----------------------------------------------------------------------------------
 
 
