@@ -241,9 +241,7 @@ class LimitsConfig:
     burst: int = _setting(1000, "messages at once", minimum=10, maximum=100_000)
     max_depth: int = _setting(16, "nesting of JSON", minimum=4, maximum=64)
     max_streams: int = _setting(4, "audio streams open at once", minimum=1, maximum=255)
-    max_instructions: int = _setting(
-        32_768, "bytes of instructions", minimum=256, maximum=65_536
-    )
+    max_instructions: int = _setting(32_768, "bytes of instructions", minimum=256, maximum=65_536)
     history_items: int = _setting(200, "items of history that are kept", minimum=2, maximum=10_000)
     uplink_window_ms: int = _setting(
         5000, "audio on its way to the server", minimum=500, maximum=60_000
