@@ -188,6 +188,7 @@ class _Exchange:
     """What the user said, if anything, and the reply to it."""
 
     turn: str = ""
+    press: int = 0
     recognition: Recognition | None = None
     task: asyncio.Task[None] | None = None
     understood: asyncio.Event = field(default_factory=asyncio.Event)
@@ -262,7 +263,9 @@ class Dialogue:
         self._settling: asyncio.Task[None] | None = None
         self._unfinished: dict[str, _Exchange] = {}
         self._pressed = False
+        self._presses = 0
         self._pressed_at: int | None = None
+        self._late_release: asyncio.Task[None] | None = None
         self._floor = 0  # audio before it belongs to another stream, or to the far side of a gap
 
     # -- life -----------------------------------------------------------------------------------
@@ -339,12 +342,18 @@ class Dialogue:
         """Push-to-talk: a turn begins at ``position`` (default: the next sample to arrive).
 
         It begins at most half a second before that sample.
+
+        Raises:
+            NoOpenTurn: In mode off.
         """
+        if self._settings.endpointing.mode is Mode.OFF:
+            raise NoOpenTurn("audio is ignored in mode off; no turn can be started")
         if self._active is not None:
             self._interrupt(self._active, InterruptReason.CLIENT)
         self._pressed = True
+        self._presses = number = self._presses + 1
         at = self.arrived if position is None else max(position, self.arrived - PRESS_BACK)
-        self._mark(lambda: self._begin(at))
+        self._mark(lambda: self._begin(at, number))
 
     def release(self, position: int | None = None) -> None:
         """Push-to-talk: the turn ends at ``position`` (exclusive); waits up to 1 s for its audio.
@@ -357,7 +366,9 @@ class Dialogue:
             at = self._end_received() if position is None else position
             self._mark(lambda: self._end(EndReason.COMMIT, at=at))
         else:
-            self._tasks.create_task(self._release_late(position), name="late-commit")
+            self._late_release = self._tasks.create_task(
+                self._release_late(position), name="late-commit"
+            )
 
     def abandon(self) -> None:
         """Push-to-talk: forget the turn; no transcript follows.
@@ -375,7 +386,8 @@ class Dialogue:
         if manual and not self._pressed:
             raise NoOpenTurn("no turn was started; send turn.start first")
         # What has arrived and was not listened to yet may hold the speech that is meant.
-        if not manual and not self._endpointer.is_open and not self._backlog.samples:
+        open_soon = self._pressed or self._backlog.samples
+        if not manual and not self._endpointer.is_open and not open_soon:
             raise NoOpenTurn("nobody is speaking; there is nothing to commit")
         self._pressed = False
 
@@ -416,10 +428,18 @@ class Dialogue:
             self._handle(self._endpointer.feed(block))
             self._consider_interrupting()
 
-    def _begin(self, position: int) -> None:
+    def _begin(self, position: int, number: int) -> None:
+        if self._forget_late_release():
+            self._end(EndReason.COMMIT)  # the turn before gets no more audio
         self._pressed_at = min(position, self._recent.end)
         self._handle(self._endpointer.begin(self._pressed_at))
         self._pressed_at = None
+        if self._hearing is not None:
+            self._hearing.press = number
+
+    def _forget_late_release(self) -> bool:
+        task, self._late_release = self._late_release, None
+        return task is not None and task.cancel()
 
     def _end(self, reason: EndReason, *, at: int | None = None, final: bool = False) -> None:
         self._handle(self._endpointer.end(reason, at=at))
@@ -429,6 +449,7 @@ class Dialogue:
     def _discard(self, *, final: bool = False) -> None:
         if final:
             self._floor = self._recent.end
+        self._forget_late_release()
         exchange = self._hearing
         if exchange is None:
             return
@@ -502,7 +523,8 @@ class Dialogue:
         exchange, self._hearing = self._hearing, None
         if exchange is None:
             return
-        self._pressed = False
+        if exchange.press == self._presses:  # not another one, begun meanwhile
+            self._pressed = False
         rule = self._endpointer.hang_over.rule
         self._report(SpeechStopped(exchange.turn, event.end, StopReason(event.reason), rule))
         if exchange.recognition is None or self._active is not None:

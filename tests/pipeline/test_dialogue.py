@@ -564,3 +564,51 @@ def test_a_reply_on_command_that_speech_forestalls_begins_and_ends_at_once():
             assert (second.response, second.status) == (answer.response, ReplyStatus.COMPLETED)
 
     run(scene())
+
+
+def test_turns_pressed_and_released_in_one_burst_are_all_heard():
+    async def scene():
+        async with conversation(endpointing=MANUAL) as talk:
+            for _ in range(2):
+                talk.dialogue.press()
+                talk.dialogue.hear(speech(0.5))
+                talk.dialogue.release()
+            talk.dialogue.press()
+            talk.dialogue.hear(speech(0.5))
+            await asyncio.sleep(0.01)  # the first two are over; the third is not
+            talk.dialogue.release()
+            await talk.device.until(lambda: len(talk.device.of(events.TranscriptReady)) == 3)
+
+    run(scene())
+
+
+def test_pressing_again_ends_a_turn_whose_last_audio_has_not_come():
+    async def scene():
+        async with conversation(endpointing=MANUAL) as talk:
+            talk.dialogue.press()
+            await talk.hear(speech(0.5))
+            talk.dialogue.release(talk.dialogue.arrived + 8000)
+            await talk.hear(speech(0.1))
+            talk.dialogue.press()
+            await talk.hear(speech(0.7))
+            assert len(talk.device.of(events.SpeechStopped)) == 1
+            talk.dialogue.release()
+            await talk.device.until(lambda: len(talk.device.of(events.TranscriptReady)) == 2)
+
+    run(scene())
+
+
+def test_an_abandoned_turn_ends_no_later_one():
+    async def scene():
+        async with conversation(endpointing=MANUAL) as talk:
+            talk.dialogue.press()
+            await talk.hear(speech(0.5))
+            talk.dialogue.release(talk.dialogue.arrived + 8000)
+            talk.dialogue.abandon()
+            talk.dialogue.press()
+            await talk.hear(speech(2.0))
+            assert len(talk.device.of(events.SpeechStopped)) == 1
+            talk.dialogue.release()
+            await talk.device.until(lambda: len(talk.device.of(events.TranscriptReady)) == 1)
+
+    run(scene())
