@@ -518,7 +518,8 @@ def to_wire(value: Any) -> Any:  # noqa: ANN401
         return {str(key): to_wire(inner) for key, inner in value.items()}
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, float) and value.is_integer():
+    # Beyond 2^53 a float is no exact count, and beyond 2^64 no integer can be written.
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     return value
 

@@ -152,3 +152,13 @@ async def test_stopping_says_goodbye_and_does_not_wait_for_those_who_say_nothing
         await client.socket.wait_closed()
         assert client.of("goaway")
         assert client.socket.close_code == 1001
+
+
+@pytest.mark.parametrize("number", [2**70, -(2**70), 1.5e300, 2**53 - 1, 0.5])
+async def test_numbers_of_any_size_in_metadata_come_back(number):
+    async with running(SETTINGS) as app, Connected(app.listener.url) as client:
+        await client.hello()
+        await client.send("response.create", say="Hi.", metadata={"n": [number]}, id="a")
+        started = await client.until("response.started")
+        assert started["metadata"] == {"n": [pytest.approx(number)]}
+        await client.until("response.done")
