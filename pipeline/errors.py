@@ -74,4 +74,4 @@ class NoActiveReply(CommandError):
 
 
 class NoOpenTurn(CommandError):
-    """A push-to-talk turn was committed or cancelled, but none had been started."""
+    """A turn was to be committed or cancelled, but none is open; or none can be opened."""
