@@ -200,6 +200,7 @@ class _Exchange:
     asked: bool = False
     metadata: bytes | None = None
     before: _Exchange | None = None
+    partial: Partial | None = None
     reply: Reply | None = None
     production: Turn | None = None
 
@@ -266,6 +267,7 @@ class Dialogue:
         self._presses = 0
         self._pressed_at: int | None = None
         self._late_release: asyncio.Task[None] | None = None
+        self._late_press = 0
         self._floor = 0  # audio before it belongs to another stream, or to the far side of a gap
 
     # -- life -----------------------------------------------------------------------------------
@@ -366,6 +368,7 @@ class Dialogue:
             at = self._end_received() if position is None else position
             self._mark(lambda: self._end(EndReason.COMMIT, at=at))
         else:
+            self._late_press = self._presses
             self._late_release = self._tasks.create_task(
                 self._release_late(position), name="late-commit"
             )
@@ -429,7 +432,8 @@ class Dialogue:
             self._consider_interrupting()
 
     def _begin(self, position: int, number: int) -> None:
-        if self._forget_late_release():
+        # The release may be here before the press was come to: then it is this turn's own.
+        if self._late_press != number and self._forget_late_release():
             self._end(EndReason.COMMIT)  # the turn before gets no more audio
         self._pressed_at = min(position, self._recent.end)
         self._handle(self._endpointer.begin(self._pressed_at))
@@ -503,7 +507,9 @@ class Dialogue:
         self._start(exchange, self._converse(exchange, exchange.recognition))
 
     def _on_partial(self, exchange: _Exchange, partial: Partial) -> None:
-        self._report(PartialHeard(exchange.turn, partial))
+        if partial.text and partial != exchange.partial:
+            exchange.partial = partial
+            self._report(PartialHeard(exchange.turn, partial))
         if exchange is self._hearing:
             self._endpointer.read(
                 partial.text,
