@@ -16,7 +16,12 @@ from benchmarks.impairment.link import Cut, CutKind, Link, Profile, Stall
 __all__ = ["PROFILES"]
 
 _PROFILES: Final = (
-    Profile("none", why="no impairment: what the relay itself costs"),
+    Profile(
+        "none",
+        Link(slice_bytes=16 * 1024),
+        Link(slice_bytes=16 * 1024),
+        why="no impairment: what the relay itself costs",
+    ),
     Profile(
         "lan",
         up=Link(delay_ms=0.25, jitter_ms=0.25, rate_kbps=100_000),

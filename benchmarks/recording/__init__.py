@@ -1,0 +1,1 @@
+"""Sessions in files: written down by a proxy, looked at, and played against a server again."""
