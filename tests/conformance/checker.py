@@ -645,7 +645,10 @@ async def connect(url: str, *, watched: bool = True, **options: Any) -> AsyncIte
         try:
             yield peer
         finally:
-            await socket.close()  # while the listener reads, or the closing handshake gets stuck
+            # The listener must go on reading (and not stop at something it cannot answer any more):
+            # the closing handshake waits for all that is under way.
+            peer.plays = peer.pongs = False
+            await socket.close()
             await asyncio.wait({listener})
     listener.result()
     if watched:

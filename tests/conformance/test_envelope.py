@@ -230,6 +230,16 @@ async def test_what_was_acknowledged_cannot_be_asked_for_again(scripted):
         await peer.until("error", code="seq_gap")
 
 
+async def test_an_ack_may_ride_on_any_text(scripted):
+    async with talking(
+        scripted.url, watched=False
+    ) as peer:  # what was not acknowledged comes again
+        await peer.barrier()
+        await peer.command("session.update", session={}, ack=peer.monitor.seq)
+        await peer.send("nack", **{"from": 1, "to": 1})
+        await peer.until("gap")  # it was let go of
+
+
 # -- idempotency --------------------------------------------------------------------------------
 
 

@@ -1,6 +1,8 @@
 """Sections 1 and 4: what happens until both sides have said hello."""
 
+import asyncio
 import json
+import random
 import time
 
 import pytest
@@ -266,6 +268,38 @@ async def test_a_bad_hello_names_the_field(scripted):
         await peer.hello(wait=False, session={"turn": {"threshold": 7}})
         assert (await peer.until("error"))["details"]["path"] == "session.turn.threshold"
         assert await peer.close_code() == 4400
+
+
+async def test_any_hello_is_welcomed_or_refused(scripted):
+    generator = random.Random(3)
+    values = [None, True, -1, 0, 2**40, 1.5, "", "x", [], {}, [{}], [PCM], "opus", ["playout"]]
+    paths = [
+        ("protocol",), ("token",), ("client",), ("client", "name"), ("client", "device_id"),
+        ("audio",), ("audio", "in"), ("audio", "out"), ("audio", "aec"), ("audio", "out_buffer_ms"),
+        ("features",), ("limits",), ("limits", "max_text"), ("session",), ("session", "turn"),
+        ("session", "greeting"), ("preset",), ("resume",),
+    ]  # fmt: skip
+    for _ in range(60):
+        hello: dict = {"type": "hello", "protocol": 1, "client": dict(CLIENT)}
+        for _ in range(2):
+            *outer, name = generator.choice(paths)
+            place = hello
+            for step in outer:
+                if not isinstance(place.get(step), dict):
+                    place[step] = {}
+                place = place[step]
+            place[name] = generator.choice(values)
+        async with connect(scripted.url, watched=False) as peer:
+            await peer.socket.send(json.dumps(hello))
+            async with asyncio.timeout(5):
+                while not peer.log:
+                    await asyncio.sleep(0.001)
+            first = peer.log[0]
+            assert first.type in ("welcome", "error"), hello
+            if first.type == "error":
+                assert first["fatal"] is True
+                assert first["code"] != "internal"
+                assert await peer.close_code() in (4400, 4404, 4426)
 
 
 # -- audio before the welcome (section 2.1) -----------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import websockets
 
-from tests.conformance.checker import PCM, connect, talking
+from tests.conformance.checker import PCM, connect, recording, talking
 from tests.end_to_end.servers import RunningServer, scripted_server
 
 CLIENT = {"name": "checker", "version": "1"}
@@ -24,7 +24,7 @@ LIFE_S = 5.0
 def hasty() -> Iterator[RunningServer]:
     """A server with the timers of section 11, but shorter where the configuration has them."""
     server = {"heartbeat_s": HEARTBEAT_S, "idle_timeout_s": IDLE_S, "session_ttl_s": LIFE_S}
-    with scripted_server(server=server) as running:
+    with scripted_server(server=server, turn={"max_s": 1.0}) as running:
         yield running
 
 
@@ -117,3 +117,11 @@ async def test_a_client_that_answers_pings_is_kept(hasty):
     async with talking(hasty.url, hello=TEXT_OUT) as peer:
         await asyncio.sleep(2.7 * HEARTBEAT_S)
         await peer.barrier()
+
+
+async def test_a_turn_that_takes_too_long_is_ended(hasty):
+    async with talking(hasty.url, hello={"session": {"turn": {"silence_ms": 3000}}}) as peer:
+        await peer.speak(recording("capital"))
+        stopped = await peer.until("speech.stopped")
+        assert stopped["reason"] == "max"
+        await peer.until("transcript.final", turn=stopped["turn"])

@@ -283,6 +283,17 @@ async def test_a_typed_turn_without_response_interrupts_nothing(scripted):
         assert not peer.all("interrupt")
 
 
+async def test_a_typed_turn_may_go_without_a_response(scripted):
+    async with talking(scripted.url) as peer:
+        await peer.command("input.text", text="For your information.", respond=False)
+        await peer.barrier()
+        await asyncio.sleep(0.2)
+        await peer.barrier()
+        assert not peer.all("response.started")
+        await peer.send("input.text", text="And now?")
+        await peer.until("response.started")
+
+
 # -- responses on demand ------------------------------------------------------------------------
 
 
@@ -562,6 +573,39 @@ async def test_a_turn_that_starts_during_a_reply_interrupts_it(scripted):
         assert (await peer.until("interrupt")).has(reason="client", stream=start["stream"])
         await peer.send("playout", stream=start["stream"], pts=1600, state="flushed")
         assert (await peer.until("response.done")).has(status="cancelled", reason="client")
+
+
+@pytest.mark.parametrize("kind", ["turn.start", "turn.commit", "turn.cancel"])
+async def test_push_to_talk_is_bad_event_where_audio_is_ignored(scripted, kind):
+    async with talking(scripted.url, hello={"session": {"turn": {"mode": "off"}}}) as peer:
+        assert (await peer.command(kind)).has(type="error", code="bad_event")
+
+
+async def test_a_second_commit_is_bad_event(scripted):
+    async with talking(scripted.url, hello=MANUAL) as peer:
+        await peer.send("turn.start")
+        await peer.speak(recording("hello"))
+        assert (await peer.command("turn.commit")).type == "ack"
+        assert (await peer.command("turn.commit")).has(type="error", code="bad_event")
+        await peer.until("transcript.final")
+
+
+async def test_manual_turns_follow_each_other(scripted):
+    async with talking(scripted.url, hello=MANUAL) as peer:
+        bounds = []
+        for _ in range(3):
+            at = len(peer.log)
+            begin = peer.pts
+            await peer.send("turn.start")
+            await peer.speak(recording("hello"))
+            await peer.send("turn.commit")
+            bounds.append((begin, peer.pts))
+            await peer.until("response.started", after=at)
+            await peer.speak(silence(0.3))
+        starts = [event["pts"] for event in peer.all("speech.started")]
+        stops = [event["pts"] for event in peer.all("speech.stopped")]
+        assert list(zip(starts, stops, strict=True)) == bounds
+        assert len(peer.all("transcript.final")) == 3
 
 
 # -- settings -----------------------------------------------------------------------------------
