@@ -108,6 +108,8 @@ class Connection:
                 self._rearm.set()
                 if self._session is not None:
                     await self._session.ready_for_more()
+                # The next message may be here already; then waiting for it gives nobody a turn.
+                await asyncio.sleep(0)
 
     def _apply(self, outcome: Outcome) -> None:
         if self._session is not None:

@@ -1,7 +1,10 @@
 """Commands that come at moments which a well-behaved client does not choose."""
 
 import asyncio
+import json
 import logging
+
+from websockets.frames import Frame, Opcode
 
 from tests.end_to_end.raw_client import PCM, Connected, recording
 
@@ -109,3 +112,30 @@ def test_a_reply_on_command_that_never_begins_is_answered_all_the_same(scripted)
             assert ends == [(started["second"], "cancelled"), (started["first"], "cancelled")]
 
     asyncio.run(scene())
+
+
+def test_a_flood_of_messages_leaves_the_loop_its_turns(scripted):
+    most = 0
+
+    async def watch():
+        nonlocal most
+        received = scripted.app.metrics._received[0]
+        before = received._value.get()
+        while True:
+            await asyncio.sleep(0)
+            now = received._value.get()
+            most, before = max(most, now - before), now
+
+    async def scene():
+        async with Connected(scripted.url) as client:
+            await client.hello()
+            watching = scripted.call(lambda: asyncio.create_task(watch()))
+            body = json.dumps({"type": "playout", "stream": 256, "pts": 1, "state": "playing"})
+            flood = Frame(Opcode.TEXT, body.encode()).serialize(mask=True) * 500
+            client.socket.transport.write(flood)
+            await client.send("input.text", text="Are you still there?", respond=False, id="last")
+            await client.until("ack", lambda event: event.get("re") == "last")
+            scripted.call(watching.cancel)
+
+    asyncio.run(scene())
+    assert 1 <= most <= 2
