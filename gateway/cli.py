@@ -49,6 +49,7 @@ _TOOL_COMMANDS: Final = {
         "benchmarks.impairment.proxy",
         "stand between a client and a server as a bad network",
     ),
+    "bench": ("benchmarks.load.command", "measure a server with a crowd of devices, by a scenario"),
 }
 """Commands for those who build devices: module and summary."""
 

@@ -1,0 +1,499 @@
+"""Runs a scenario against a server: opens the devices, steps up, samples, judges, sums up.
+
+A run always ends with a result: when the scenario is through, when a bound ends the ramp, when the
+user stops it, and when the server goes away. Only what makes a run impossible (nobody answers, a
+wrong key, a missing recording) is raised, before anything is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from benchmarks.impairment.link import Cut, CutKind
+from benchmarks.impairment.profiles import PROFILES
+from benchmarks.impairment.relay import Relay
+from benchmarks.load.clients import Client, Records, UtteranceBank
+from benchmarks.load.judging import judge_run, judge_step, knee, limited_by
+from benchmarks.load.machine import machine, versions
+from benchmarks.load.measurement import totals
+from benchmarks.load.scenario import Scenario, ScenarioError
+from benchmarks.load.server_metrics import (
+    SAMPLE_S,
+    ClientLoad,
+    MetricsPage,
+    Sampler,
+    server_totals,
+)
+from benchmarks.report import Histogram
+from benchmarks.results import Distribution, Result, Step
+from gateway.client.server_process import serve
+from gateway.client.session import DeviceSettings, connect
+from gateway.control.loop_lag import measure_loop_lag
+
+__all__ = ["Progress", "Run", "Target", "serving"]
+
+_CLIENT_LAG_MS: Final = 20.0
+"""The client says so when it runs its own timers later than that."""
+_CLIENT_CORE: Final = 0.7
+_LAST_S: Final = 5.0
+"""For the sessions to close, after which they are cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The server to measure.
+
+    Attributes:
+        url: Its address.
+        key: Bearer key.
+        served: Whether the run started it.
+        flags: With which flags.
+    """
+
+    url: str
+    key: str | None = None
+    served: bool = False
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a view shows while a run lasts.
+
+    Attributes:
+        phase: What happens now, in words.
+        elapsed_s: Since the run began.
+        wanted: Sessions that the step wants.
+        records: Everything so far.
+        steps: Steps that are over.
+        sampler: The server, as it sees itself.
+        load: The client.
+    """
+
+    phase: str
+    elapsed_s: float
+    wanted: int
+    records: Records
+    steps: tuple[Step, ...]
+    sampler: Sampler
+    load: ClientLoad
+
+
+@asynccontextmanager
+async def serving(scenario: Scenario, progress: Callable[[str], None]) -> AsyncIterator[Target]:
+    """Start the server that a scenario asks for; it ends with the context.
+
+    Raises:
+        Unreachable: It did not start.
+    """
+    flags = scenario.server_flags
+    async with serve(*flags, progress=progress) as server:
+        yield Target(server.url, served=True, flags=flags)
+
+
+class Run:
+    """One run of a scenario. `stop` ends it early; `execute` returns its result.
+
+    Args:
+        scenario: What to do.
+        target: Where.
+        command: The command line, for the result.
+        clock: Monotonic seconds.
+        sample_s: How often the server's metrics are read.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        target: Target,
+        *,
+        command: str,
+        clock: Callable[[], float] = time.monotonic,
+        sample_s: float = SAMPLE_S,
+    ) -> None:
+        self._scenario = scenario
+        self._sample_s = sample_s
+        self._target = target
+        self._command = command
+        self._clock = clock
+        self._began_at = datetime.now(UTC)
+        self._origin = clock()
+        self._records = Records(self._origin, clock)
+        self._load = ClientLoad()
+        self._sampler = Sampler(target.url, self._load, origin=self._origin, clock=clock)
+        self._steps: list[Step] = []
+        self._clients: list[tuple[Client, asyncio.Task[None]]] = []
+        self._random = random.Random(scenario.seed)
+        self._over = asyncio.Event()
+        self._incomplete: str | None = None
+        self._phase = "preparing"
+        self._wanted = 0
+        # Real engines, or those of a server that nobody here has started, understand speech.
+        self._scored = not (target.served and scenario.server.engines == "scripted")
+        if not target.served:
+            # What a foreign server's engines cost is not known.
+            plan = replace(scenario.server, engines="real")
+            self._scenario = replace(scenario, server=plan)
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        return Progress(
+            self._phase,
+            self._clock() - self._origin,
+            self._wanted,
+            self._records,
+            tuple(self._steps),
+            self._sampler,
+            self._load,
+        )
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was told to end early."""
+        return self._incomplete is not None
+
+    def stop(self, why: str) -> None:
+        """End the ramp, let turns in progress end, and report."""
+        if self._incomplete is None:
+            self._incomplete = why
+            self._records.fault("stopped", detail=why)
+        self._over.set()
+
+    async def execute(self) -> Result:
+        """Run to the end.
+
+        Raises:
+            ClientError: The run is impossible.
+        """
+        bank = self._bank()
+        await self._knock()
+        async with self._network() as url:
+            background = [
+                asyncio.create_task(self._sampler.run(self._sample_s), name="metrics"),
+                asyncio.create_task(measure_loop_lag(self._load.lag), name="client lag"),
+                asyncio.create_task(self._watch(), name="watch"),
+            ]
+            try:
+                await self._climb(url, bank)
+                await self._drain()
+            finally:
+                for task in (*background, *(task for _, task in self._clients)):
+                    task.cancel()
+                await asyncio.gather(
+                    *background, *(task for _, task in self._clients), return_exceptions=True
+                )
+        await self._sampler.sample()
+        return self._result()
+
+    # -- before ---------------------------------------------------------------------------------
+
+    def _bank(self) -> UtteranceBank:
+        speech = self._scenario.speech
+        names = speech.utterances
+        if speech.barge_in_share:
+            names += speech.interruptions
+        rates = frozenset(codec.up.rate for codec in self._scenario.codecs)
+        return UtteranceBank(names, rates)
+
+    async def _knock(self) -> None:
+        """Open and leave one session, so that what makes a run impossible is told in one line."""
+        self._phase = "knocking"
+        settings = DeviceSettings(
+            self._target.url,
+            key=self._target.key,
+            microphone=None,
+            speaker=None,
+            name="parley bench",
+        )
+        async with connect(settings):
+            pass
+        await self._sampler.sample()
+
+    @asynccontextmanager
+    async def _network(self) -> AsyncIterator[str]:
+        """The address to connect to: the server's, or that of a bad network in front of it."""
+        plan = self._scenario.network
+        if not plan.profile and not plan.cut_after_s:
+            yield self._target.url
+            return
+        name = plan.profile or "none"
+        if name not in PROFILES:
+            raise ScenarioError(
+                f"network.profile is {name!r}; expected one of {', '.join(PROFILES)}"
+            )
+        cut = Cut(CutKind.RST, after_s=plan.cut_after_s) if plan.cut_after_s else None
+        profile = replace(PROFILES[name], cut=cut)
+        address = urlsplit(self._target.url)
+        port = address.port or (443 if address.scheme == "wss" else 80)
+        relay = Relay(
+            address.hostname or "",
+            port,
+            profile,
+            seed=self._scenario.seed,
+            max_connections=2 * max(self._scenario.steps) + 16,
+        )
+        async with relay:
+            yield relay.url(self._target.url)
+
+    # -- the ramp -------------------------------------------------------------------------------
+
+    async def _climb(self, url: str, bank: UtteranceBank) -> None:
+        """Step by step, until the last one, a broken bound, or a stop."""
+        for index, count in enumerate(self._scenario.steps):
+            self._records.step = index
+            self._wanted = count
+            self._phase = f"step {index + 1}: {count} devices come"
+            await self._fill(count, url, bank)
+            await self._wait(self._scenario.sessions.settle_s)
+            if self._over.is_set():
+                return
+            self._phase = f"step {index + 1}: {count} devices talk"
+            step = await self._measure(index, count)
+            self._steps.append(step)
+            if self._over.is_set() or (self._scenario.is_ramp and not step.held):
+                return
+
+    async def _fill(self, count: int, url: str, bank: UtteranceBank) -> None:
+        """Let devices come, one after the other, until there are so many."""
+        spread_s = self._scenario.sessions.spread_s
+        while len(self._clients) < count and not self._over.is_set():
+            place = len(self._clients)
+            client = Client(
+                place,
+                url,
+                self._target.key,
+                self._scenario,
+                bank,
+                self._records,
+                scored=self._scored,
+            )
+            self._clients.append(
+                (client, asyncio.create_task(client.run(), name=f"device {place}"))
+            )
+            await self._wait(spread_s * self._random.uniform(0.5, 1.5))
+
+    async def _measure(self, index: int, count: int) -> Step:
+        """One step, from the moment at which all of its devices are there."""
+        begin = self._mark()
+        await self._sampler.sample()
+        page = self._page()
+        await self._wait(self._scenario.sessions.duration_s)
+        await self._sampler.sample()
+        step = self._summed_up(index, count, begin, self._mark(), (page, self._page()))
+        return replace(
+            step,
+            bounds=judge_step(step, self._steps[0] if self._steps else step, self._scenario),
+        )
+
+    def _mark(self) -> _Mark:
+        return _Mark(self._records.now_s, self._load.cpu_s())
+
+    def _page(self) -> MetricsPage | None:
+        return self._sampler.pages[-1] if self._sampler.pages else None
+
+    def _summed_up(
+        self,
+        index: int,
+        count: int,
+        begin: _Mark,
+        end: _Mark,
+        pages: tuple[MetricsPage | None, MetricsPage | None],
+    ) -> Step:
+        records = self._records
+        span = end.at_s - begin.at_s
+        turns = [
+            turn
+            for turn in records.turns
+            if turn.step == index
+            # Of a ramp, what began while devices were still coming saw less than the step's load.
+            and (len(self._scenario.steps) == 1 or (turn.begin_s or 0.0) >= begin.at_s)
+        ]
+        good = [turn for turn in turns if not turn.failed]
+        step = Step(
+            index,
+            begin.at_s,
+            end.at_s,
+            count,
+            sessions_open=records.open,
+            refused=sum(
+                each.outcome == "refused" for each in records.sessions if each.step == index
+            ),
+            turns=len(turns),
+            failed_turns=len(turns) - len(good),
+            latency_ms=Distribution.of(turn.first_audio_ms for turn in good),
+            audible_ms=Distribution.of(turn.first_audible_ms for turn in good),
+            final_ms=Distribution.of(turn.final_ms for turn in good),
+            overhead_ms=Distribution.of(turn.overhead_ms for turn in good),
+            underruns=sum(turn.underruns for turn in turns),
+            client_cores=(end.cpu_s - begin.cpu_s) / span if span else 0.0,
+            client_lag_p99_ms=max(
+                (
+                    each.client_lag_p99_ms
+                    for each in self._sampler.samples
+                    if each.client_lag_p99_ms is not None and begin.at_s <= each.at_s <= end.at_s
+                ),
+                default=None,
+            ),
+        )
+        return _with_server(step, *pages)
+
+    # -- the end --------------------------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        """Begin no further turn, and let those in progress end."""
+        self._phase = "the last turns end"
+        self._records.stopping.set()
+        tasks = [task for _, task in self._clients]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._scenario.sessions.drain_s + _LAST_S)
+
+    async def _wait(self, seconds: float) -> None:
+        """Sleep, but not after the run was stopped."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        except TimeoutError:
+            return
+
+    async def _watch(self) -> None:
+        """Stop the run when the server has gone."""
+        await self._sampler.lost.wait()
+        self._records.fault("server_gone", detail="its metrics do not answer any more")
+        self.stop("the server stopped answering")
+
+    def _result(self) -> Result:
+        records, sampler = self._records, self._sampler
+        duration_s = records.now_s
+        summary = totals(
+            records.turns,
+            records.sessions,
+            client_lag_p99_ms=self._load.p99_ms,
+            client_cores=_client_cores(self._steps),
+        )
+        bounds = judge_run(self._scenario, summary, records.sessions)
+        held = knee(self._steps) if self._scenario.is_ramp else None
+        return Result(
+            scenario=self._scenario.name,
+            settings=_plain(self._scenario),
+            command=self._command,
+            began_at=self._began_at.isoformat(timespec="seconds"),
+            duration_s=duration_s,
+            machine=machine(),
+            versions=versions(),
+            url=self._target.url,
+            served=self._target.served,
+            server_flags=self._target.flags,
+            incomplete=self._incomplete,
+            totals=summary,
+            server=server_totals(sampler.pages, sampler.samples),
+            steps=tuple(self._steps),
+            turns=tuple(records.turns),
+            sessions=tuple(sorted(records.sessions, key=lambda each: each.number)),
+            samples=tuple(sampler.samples),
+            faults=tuple(records.faults),
+            knee=held,
+            sessions_per_core=_sessions_per_core(self._steps, held),
+            limited_by=limited_by(self._steps) if self._scenario.is_ramp else None,
+            bounds=bounds,
+            notes=self._notes(summary.client_lag_p99_ms, summary.turns),
+            passed=self._passed(held) and not any(bound.broken for bound in bounds),
+        )
+
+    def _passed(self, held: int | None) -> bool:
+        """A ramp is meant to break; it fails if not even its first step held."""
+        if self._incomplete is not None:
+            return False
+        if self._scenario.is_ramp:
+            return held is not None
+        return all(step.held for step in self._steps)
+
+    def _notes(self, lag_ms: float | None, turns: int) -> tuple[str, ...]:
+        found = [] if self._sampler.note is None else [self._sampler.note]
+        if lag_ms is not None and lag_ms > _CLIENT_LAG_MS:
+            found.append(
+                f"the client ran its own timers up to {lag_ms:.0f} ms late (p99): "
+                "its latencies hold that; give it a core of its own"
+            )
+        if any(step.client_cores > _CLIENT_CORE for step in self._steps):
+            found.append(f"the client took more than {_CLIENT_CORE:.0%} of a core: it is a limit")
+        if not turns:
+            found.append("no turn was over when the run ended: make it longer")
+        if self._scored and self._records.turns and not _any_scored(self._records):
+            found.append("word errors were not counted: pip install 'parley[bench]'")
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A moment, and the client's processor time at it."""
+
+    at_s: float
+    cpu_s: float
+
+
+def _with_server(step: Step, before: MetricsPage | None, after: MetricsPage | None) -> Step:
+    """What the server says of a step."""
+    span = step.end_s - step.begin_s
+    if before is None or after is None or before is after or span <= 0:
+        return step
+    lag = Histogram("parley_loop_lag_seconds", before.text, after.text)
+    cpu = _grown(before, after, "process_cpu_seconds_total")
+    cores = None if cpu is None else cpu / span
+    memory = after.value("process_resident_memory_bytes")
+    busy_before = before.by_label("parley_engine_busy_seconds_total")
+    busy_after = after.by_label("parley_engine_busy_seconds_total")
+    return replace(
+        step,
+        server_cores=cores,
+        cpu_per_session=cores / step.sessions_open if cores and step.sessions_open else None,
+        server_rss_bytes=None if memory is None else int(memory),
+        loop_lag_p99_ms=lag.not_above(99) * 1000 if lag.count else None,
+        engine_busy={
+            name: (seconds - busy_before.get(name, 0.0)) / span
+            for name, seconds in busy_after.items()
+        },
+    )
+
+
+def _grown(before: MetricsPage, after: MetricsPage, name: str) -> float | None:
+    begin, end = before.value(name), after.value(name)
+    return None if begin is None or end is None else end - begin
+
+
+def _client_cores(steps: list[Step]) -> float:
+    span = sum(step.end_s - step.begin_s for step in steps)
+    used = sum(step.client_cores * (step.end_s - step.begin_s) for step in steps)
+    return used / span if span else 0.0
+
+
+def _sessions_per_core(steps: list[Step], held: int | None) -> float | None:
+    """Sessions at the knee by the cores that the server used for them."""
+    at_knee = next((step for step in steps if step.sessions == held), None)
+    if at_knee is None or not at_knee.server_cores:
+        return None
+    return at_knee.sessions_open / at_knee.server_cores
+
+
+def _any_scored(records: Records) -> bool:
+    return any(turn.wer is not None for turn in records.turns if turn.kind != "text")
+
+
+def _plain(scenario: Scenario) -> Mapping[str, Any]:
+    """The scenario as a TOML file would say it."""
+    plain = dataclasses.asdict(scenario)
+    return {
+        name: {key: list(each) if isinstance(each, tuple) else each for key, each in value.items()}
+        if isinstance(value, dict)
+        else value
+        for name, value in plain.items()
+    }
