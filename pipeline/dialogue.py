@@ -629,7 +629,8 @@ class Dialogue:
         name = f"exchange-{exchange.turn or 'unprompted'}"
         exchange.task = self._tasks.create_task(life, name=name)
         # Also when it is cancelled: those who come later wait for its words, not for ever.
-        exchange.task.add_done_callback(lambda _: exchange.understood.set())
+        understood = exchange.understood
+        exchange.task.add_done_callback(lambda _: understood.set())
 
     async def _converse(self, exchange: _Exchange, recognition: Recognition) -> None:
         """A spoken turn: understand it, then answer it."""
@@ -706,6 +707,7 @@ class Dialogue:
 
     def _relay(self, exchange: _Exchange, event: PipelineEvent) -> None:
         if isinstance(event, ReplyAudioStarted):
+            self._cover_ears()
             self._set_state(DialogueState.SPEAKING)
         self._report(event)
         if isinstance(event, ReplyAudio) and event.start:
@@ -779,6 +781,15 @@ class Dialogue:
             reason = InterruptReason.SUPERSEDED
         self._report(ReplyStarted(response, exchange.turn, exchange.metadata))
         self._report(ReplyDone(response, ReplyStatus.CANCELLED, "", str(reason), heard=False))
+
+    def _cover_ears(self) -> None:
+        """Half duplex: what is being said will be mixed with what the device plays."""
+        exchange = self._hearing
+        if exchange is None or self._settings.interrupt or self._pressed:
+            return
+        self._drop(exchange)
+        exchange.recognition = exchange.task = exchange.before = None
+        exchange.understood = asyncio.Event()
 
     def _hear_again(self) -> None:
         """What is being said was not listened to while a reply sounded; now it is."""

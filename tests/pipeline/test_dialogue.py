@@ -612,3 +612,39 @@ def test_an_abandoned_turn_ends_no_later_one():
             await talk.device.until(lambda: len(talk.device.of(events.TranscriptReady)) == 1)
 
     run(scene())
+
+
+def test_half_duplex_an_echo_that_joins_a_cough_does_not_interrupt_the_reply():
+    async def scene():
+        async with conversation(interrupt=False, replies=[LONG, "Fine."], llm_seconds=1.0) as talk:
+            await talk.say(pause=1.0)
+            assert talk.dialogue.state is DialogueState.THINKING
+            await talk.hear(speech(0.15))  # a cough while the agent thinks
+            while not talk.device.of(events.ReplyAudioStarted):
+                await talk.hear(silence(0.04))
+            await talk.hear(np.concatenate([speech(3.0), silence(1.5)]))  # it hears itself
+            await talk.device.state(DialogueState.LISTENING)
+            assert talk.device.of(events.ReplyInterrupted) == []
+            assert len(talk.device.of(events.SpeechStarted)) == 2
+            assert len(talk.device.of(events.TranscriptReady)) == 1
+            await talk.say()
+            await talk.device.state(DialogueState.LISTENING)
+            assert talk.device.of(events.ReplyDone)[-1].text == "Fine."
+
+    run(scene())
+
+
+def test_half_duplex_what_is_still_said_when_the_reply_has_ended_is_heard():
+    async def scene():
+        async with conversation(
+            interrupt=False, replies=["Well.", "Fine."], llm_seconds=1.0
+        ) as talk:
+            await talk.say(pause=1.0)
+            assert talk.dialogue.state is DialogueState.THINKING
+            await talk.hear(np.concatenate([speech(0.15), silence(0.2), speech(3.0)]))
+            await talk.device.until(lambda: bool(talk.device.of(events.ReplyDone)))
+            await talk.hear(np.concatenate([speech(1.0), silence(1.5)]))
+            await talk.device.state(DialogueState.LISTENING)
+            assert len(talk.device.of(events.TranscriptReady)) == 2
+
+    run(scene())
