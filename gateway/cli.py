@@ -49,6 +49,8 @@ _TOOL_COMMANDS: Final = {
         "benchmarks.impairment.proxy",
         "stand between a client and a server as a bad network",
     ),
+    "record": ("benchmarks.recording.record", "write a session down, standing in between"),
+    "inspect": ("benchmarks.recording.inspection", "show what happened in a recorded session"),
     "bench": ("benchmarks.load.command", "measure a server with a crowd of devices, by a scenario"),
 }
 """Commands for those who build devices: module and summary."""
