@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.sessions.timeline import Timeline
 from pipeline.codecs import AudioDecoder
 from pipeline.engines import Int16Audio
-from protocol.audio import AudioFormat
+from protocol.audio import AudioFormat, Encoding
 from protocol.events import AudioOpen, AudioReceived
 
 __all__ = ["Microphone"]
@@ -69,6 +69,12 @@ class Microphone:
         if frame.payload or frame.dtx:
             pieces.append(self._decoder.decode(frame.payload, dtx=frame.dtx))
         return pieces
+
+    def catch_up(self) -> Int16Audio | None:
+        """Return what the resampler holds back (up to 120 ms); the stream goes on behind it."""
+        if self._decoder is None or self._decoder.format.codec is Encoding.OPUS:
+            return None  # Opus is decoded to 16 kHz at once, and its decoder must not be reset
+        return self._decoder.flush()
 
     def forget(self, stream: int) -> None:
         """The stream has ended: its next start is in the format agreed on, unless announced."""

@@ -19,6 +19,7 @@ from gateway.sessions.timeline import Timeline
 from gateway.sessions.turn_log import TurnLog
 from pipeline.conversation import Item
 from pipeline.dialogue import Dialogue, Engines
+from pipeline.engines import Int16Audio
 from pipeline.errors import (
     AudioError,
     CommandError,
@@ -76,6 +77,8 @@ __all__ = ["Session"]
 log = logging.getLogger(__name__)
 
 DISCARD_STEP_S = 0.25
+ROUNDING = 16
+"""Samples (1 ms) by which a scaled pts may miss the end of what was received, and means it."""
 LATE_TURN_S = 30.0
 """How long a session goes on after its socket is lost, to end the turn in progress."""
 
@@ -322,7 +325,7 @@ class Session:
             case AudioEnded():
                 self._microphone.forget(event.stream)
                 if event.stream == self._microphone.stream:
-                    self._hear_rest()
+                    self._hear_rest(self._microphone.end())
                     self._dialogue.break_off(StopReason.COMMIT)
 
     def _decode(self, frame: AudioReceived) -> None:
@@ -332,13 +335,14 @@ class Session:
         except AudioError as error:
             raise BadFrame(str(error), stream=frame.stream) from error
 
-    def _hear_rest(self) -> None:
-        rest = self._microphone.end()
+    def _hear_rest(self, rest: Int16Audio | None) -> None:
         if rest is not None:
             self._dialogue.hear(rest)
 
     def _push_to_talk(self, event: TurnStart | TurnCommit | TurnCancel) -> None:
-        position = None if event.pts is None else self._timeline.position(event.pts)
+        # A button acts on all that was sent, also on what the resampler would hold back for long.
+        self._hear_rest(self._microphone.catch_up())
+        position = None if event.pts is None else self._position(event.pts)
         match event:
             case TurnStart():
                 self._protocol.touch(self._clock())
@@ -347,6 +351,10 @@ class Session:
                 self._dialogue.release(position)
             case TurnCancel():
                 self._dialogue.abandon()
+
+    def _position(self, pts: int) -> int:
+        position, arrived = self._timeline.position(pts), self._dialogue.arrived
+        return arrived if abs(position - arrived) <= ROUNDING else position
 
     def _respond(self, command: Command, event: ResponseCreate) -> None:
         metadata = None if event.metadata is None else orjson.dumps(event.metadata)

@@ -20,6 +20,9 @@ from typing import Any
 
 import numpy as np
 import websockets
+from websockets.asyncio.client import ClientConnection
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
 
 HEADER = struct.Struct(">BBHIII")
 START, END, DISCONT, DTX, REPLAY = 1, 2, 4, 8, 16
@@ -297,7 +300,8 @@ class Monitor:
     def _speech_stopped(self, event: Event) -> None:
         onset = self.onsets.get(event["turn"])
         self.note(onset is not None, "§5 speech.stopped without speech.started")
-        self.note(onset is None or onset <= event["pts"], "§5 speech stopped before it started")
+        lasted = (event["pts"] - (onset or 0)) % 2**32  # serial numbers (§2)
+        self.note(lasted < 2**31, "§5 speech stopped before it started")
 
     def _transcript_partial(self, event: Event) -> None:
         self.note(0 <= event["stable"] <= len(event["text"]), f"§5 stable {event['stable']}")
@@ -504,7 +508,7 @@ class Peer:
         if "seq" not in header:
             header["seq"] = self._next() if self.numbered else 0
         header.setdefault("pts", self.pts)
-        self.pts = header["pts"] + samples
+        self.pts = (header["pts"] + samples) % 2**32
         self.unacknowledged.append((header["seq"], samples))
         await self.socket.send(pack(flags=flags, ts=clock_ms(), payload=payload, **header))
         return header["seq"]
@@ -628,6 +632,17 @@ def _has(message: Event | Frame, fields: dict[str, Any]) -> bool:
     return message.has(**fields)
 
 
+class _Connection(ClientConnection):
+    """Looks at the frames of RFC 6455, too."""
+
+    fragments = 0
+
+    def process_event(self, event: Any) -> None:
+        if isinstance(event, WireFrame):
+            self.fragments += event.opcode is Opcode.CONT or not event.fin
+        super().process_event(event)
+
+
 @asynccontextmanager
 async def connect(url: str, *, watched: bool = True, **options: Any) -> AsyncIterator[Peer]:
     """A connected `Peer`; on leaving, the test fails for every rule the server broke.
@@ -638,7 +653,8 @@ async def connect(url: str, *, watched: bool = True, **options: Any) -> AsyncIte
         options: Of `Peer`; others go to ``websockets.connect``.
     """
     own = {name: options.pop(name) for name in ("plays", "numbered", "pongs") if name in options}
-    wire = {"subprotocols": ["parley.v1"], "compression": None, "max_size": 2**22, **options}
+    usual = {"subprotocols": ["parley.v1"], "compression": None, "max_size": 2**22}
+    wire = {**usual, "create_connection": _Connection, **options}
     async with websockets.connect(url, **wire) as socket:
         peer = Peer(socket, **own)
         listener = asyncio.create_task(peer.listen())
@@ -649,6 +665,7 @@ async def connect(url: str, *, watched: bool = True, **options: Any) -> AsyncIte
             # the closing handshake waits for all that is under way.
             peer.plays = peer.pongs = False
             await socket.close()
+            peer.monitor.note(not socket.fragments, "§1 the server never sends fragments")
             await asyncio.wait({listener})
     listener.result()
     if watched:

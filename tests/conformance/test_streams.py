@@ -254,6 +254,30 @@ async def test_a_frame_from_the_past_is_dropped(scripted):
         assert peer.all("error")[0]["details"] == {"stream": 1, "seq": seq}
 
 
+@pytest.mark.parametrize("rate", [16000, 48000])
+async def test_positions_wrap_around(scripted, rate):
+    hello = {"audio": {"in": [{**PCM, "rate": rate}], "out": [PCM]}, **MANUAL}
+    async with talking(scripted.url, hello=hello) as peer:
+        await peer.frame(bytes(640), 320)
+        await peer.frame(bytes(640), 320, flags=DISCONT, pts=2**31 - 1)
+        await peer.frame(bytes(640), 320, flags=DISCONT, pts=2**32 - 8320)
+        assert peer.pts == 2**32 - 8000
+        await peer.send("turn.start")
+        audio = np.repeat(recording("hello"), rate // 16000)
+        await peer.speak(audio)
+        assert 0 < peer.pts == (len(audio) - 8000)
+        await peer.send("turn.commit", pts=peer.pts)
+        # A sample of 16 kHz, at which is listened, is three of 48 kHz.
+        near = rate // 16000 - 1
+        started = await peer.until("speech.started")
+        assert started["pts"] == pytest.approx(2**32 - 8000, abs=near)
+        stopped = await peer.until("speech.stopped")
+        assert stopped["pts"] == pytest.approx(peer.pts, abs=near)
+        assert not peer.all("warning")
+        await peer.until("transcript.final")
+        assert await errors(peer) == []
+
+
 # -- audio.open ---------------------------------------------------------------------------------
 
 

@@ -501,6 +501,26 @@ async def test_a_manual_turn_lasts_from_start_to_commit(scripted):
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize("rate", [8000, 12000, 24000, 48000])
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_manual_turn_is_exact_and_prompt_at_any_rate(scripted, rate, named):
+    audio = {"in": [{**PCM, "rate": rate}], "out": [PCM]}
+    async with talking(scripted.url, hello={"audio": audio, **MANUAL}) as peer:
+        for _ in range(3):
+            at = len(peer.log)
+            await peer.speak(np.zeros(rate // 2, np.int16), frame=rate // 50)
+            begin = peer.pts
+            await peer.send("turn.start", **({"pts": begin} if named else {}))
+            await peer.speak(np.zeros(rate // 2, np.int16), frame=rate // 50)
+            await peer.send("turn.commit", **({"pts": peer.pts} if named else {}))
+            # No audio follows: a server that waits for some does so in vain, for a second.
+            stopped = await peer.until("speech.stopped", after=at, within=0.9)
+            started = peer.all("speech.started", after=at)[0]
+            assert started["pts"] == pytest.approx(begin, abs=3)
+            assert stopped["pts"] == pytest.approx(peer.pts, abs=3)
+            await peer.until("response.started", after=at)
+
+
 async def test_a_manual_turn_may_begin_half_a_second_back(scripted):
     async with talking(scripted.url, hello=MANUAL) as peer:
         await peer.speak(silence(1.2))

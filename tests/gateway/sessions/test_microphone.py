@@ -130,3 +130,22 @@ def test_after_its_end_a_stream_is_silent_and_closing_twice_is_no_trouble():
     assert mic.end() is None
     mic.close()
     mic.close()
+
+
+def test_what_the_resampler_holds_back_can_be_had_while_the_stream_goes_on():
+    mic, timeline = microphone(AudioFormat(Encoding.PCM_S16LE, 48_000, 20))
+    mic.begin(1, 0)
+    first = heard(mic, frame(bytes(2 * 960)))
+    rest = mic.catch_up()
+    assert len(first) + len(rest) == 320
+    assert len(mic.catch_up()) == 0
+    second = heard(mic, frame(bytes(2 * 960), pts=960))
+    assert len(second) + len(mic.catch_up()) == 320
+    assert timeline.locate(640) == (1, 1920)
+
+
+def test_opus_holds_nothing_back():
+    mic, _ = microphone(AudioFormat(Encoding.OPUS, 48_000, 20))
+    assert mic.catch_up() is None
+    mic.begin(1, 0)
+    assert mic.catch_up() is None
