@@ -24,7 +24,7 @@ Content: TypeAlias = Markup | str | Iterable["Content"] | None
 Attribute: TypeAlias = str | float | None
 
 
-def tag(name: str, *content: Content, **attributes: Attribute) -> Markup:
+def tag(name: str, /, *content: Content, **attributes: Attribute) -> Markup:
     """An element.
 
     Args:
