@@ -13,7 +13,7 @@ import time
 import unicodedata
 import wave
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -557,13 +557,17 @@ class Peer:
         self.monitor.text(message, event)
         self.log.append(event)
         if event.type == "ping" and self.pongs:
-            await self.send("pong", t0=event["t0"], t1=clock_ms(), t2=clock_ms())
+            await self._react("pong", t0=event["t0"], t1=clock_ms(), t2=clock_ms())
 
     async def _report(self, frame: Frame) -> None:
         if frame.stream in self.monitor.streams:
             state = "done" if frame.flags & END else "playing"
             pts = self.monitor.streams[frame.stream].sent
-            await self.send("playout", stream=frame.stream, pts=pts, state=state)
+            await self._react("playout", stream=frame.stream, pts=pts, state=state)
+
+    async def _react(self, kind: str, **fields: Any) -> None:
+        with suppress(websockets.ConnectionClosed):  # what came before the end is still to be read
+            await self.send(kind, **fields)
 
     async def _wait(self) -> None:
         self._changed.clear()

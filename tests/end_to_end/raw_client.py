@@ -6,6 +6,7 @@ import struct
 import time
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +116,16 @@ class RawClient:
         self.order.append("END" if flags & END else "frame")
         if self.plays:
             state = "done" if flags & END else "playing"
-            await self.send("playout", stream=stream, pts=pts, state=state)
+            await self._answer("playout", stream=stream, pts=pts, state=state)
 
     async def _react(self, event: dict[str, Any]) -> None:
         if event["type"] == "ping":
-            await self.send("pong", t0=event["t0"], t1=now_ms(), t2=now_ms())
+            await self._answer("pong", t0=event["t0"], t1=now_ms(), t2=now_ms())
+
+    async def _answer(self, kind: str, **fields: Any) -> None:
+        # The server may have closed meanwhile; what it sent before that is still to be read.
+        with suppress(websockets.ConnectionClosed):
+            await self.send(kind, **fields)
 
     async def until(
         self,
