@@ -19,7 +19,8 @@ from rich.live import Live
 from benchmarks.load.runner import Run, Target, serving
 from benchmarks.load.scenario import Scenario, bundled_scenarios, describe, load_scenario
 from benchmarks.load.view import show, snapshot
-from benchmarks.results import Result, to_json
+from benchmarks.reports.files import write_result
+from benchmarks.results import Result
 from gateway.client.commands import FAILED, USER_ERROR, read_key
 from gateway.client.errors import ClientError
 from gateway.edge.loop import loop_factory
@@ -119,7 +120,7 @@ async def _bench(options: argparse.Namespace, console: Console) -> int:
         with _stoppable(run):
             result = await _watched(run, console, quiet=options.quiet)
     if options.out is not None:
-        _write(options.out, result)
+        write_result(options.out, result)
     show(result, console)
     if options.out is not None:
         console.print(f"wrote {options.out}", style="dim", markup=False)
@@ -220,20 +221,6 @@ async def _view(run: Run, console: Console) -> None:
             phase = progress.phase
             console.print(f"{progress.elapsed_s:6.1f} s  {phase}", style="dim", markup=False)
         await asyncio.sleep(_REFRESH_S)
-
-
-def _write(path: Path, result: Result) -> None:
-    """Write the result as JSON.
-
-    Raises:
-        ClientError: The file cannot be written.
-    """
-    text = json.dumps(to_json(result), indent=1, allow_nan=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ClientError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _command() -> str:

@@ -15,6 +15,7 @@ from benchmarks.results import (
     Interruption,
     SessionRecord,
     StableWord,
+    Step,
     Totals,
     TurnKind,
     TurnRecord,
@@ -30,6 +31,7 @@ __all__ = [
     "measure_turn",
     "stable_words",
     "totals",
+    "with_turns",
     "word_errors",
 ]
 
@@ -169,6 +171,22 @@ def word_errors(reference: str, said: str) -> float | None:
     jiwer = importlib.import_module("jiwer")
     form = _form()
     return float(jiwer.wer(reference, said, reference_transform=form, hypothesis_transform=form))
+
+
+def with_turns(step: Step, turns: Iterable[TurnRecord]) -> Step:
+    """The step with what was measured on those of the turns that began in it."""
+    mine = [turn for turn in turns if turn.step == step.index]
+    good = [turn for turn in mine if not turn.failed]
+    return replace(
+        step,
+        turns=len(mine),
+        failed_turns=len(mine) - len(good),
+        latency_ms=Distribution.of(turn.first_audio_ms for turn in good),
+        audible_ms=Distribution.of(turn.first_audible_ms for turn in good),
+        final_ms=Distribution.of(turn.final_ms for turn in good),
+        overhead_ms=Distribution.of(turn.overhead_ms for turn in good),
+        underruns=sum(turn.underruns for turn in mine),
+    )
 
 
 def totals(

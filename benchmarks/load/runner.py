@@ -24,7 +24,7 @@ from benchmarks.impairment.relay import Relay
 from benchmarks.load.clients import Client, Records, UtteranceBank
 from benchmarks.load.judging import judge_run, judge_step, knee, limited_by
 from benchmarks.load.machine import machine, versions
-from benchmarks.load.measurement import totals
+from benchmarks.load.measurement import totals, with_turns
 from benchmarks.load.scenario import Scenario, ScenarioError
 from benchmarks.load.server_metrics import (
     SAMPLE_S,
@@ -34,7 +34,7 @@ from benchmarks.load.server_metrics import (
     server_totals,
 )
 from benchmarks.report import Histogram
-from benchmarks.results import Distribution, Result, Step
+from benchmarks.results import Result, Step
 from gateway.client.server_process import serve
 from gateway.client.session import DeviceSettings, connect
 from gateway.control.loop_lag import measure_loop_lag
@@ -257,11 +257,24 @@ class Run:
             await self._wait(self._scenario.sessions.settle_s)
             if self._over.is_set():
                 return
-            self._phase = f"step {index + 1}: {count} devices talk"
-            step = await self._measure(index, count)
+            step = await self._measured(index, count)
             self._steps.append(step)
             if self._over.is_set() or (self._scenario.is_ramp and not step.held):
                 return
+
+    async def _measured(self, index: int, count: int) -> Step:
+        """A step that held its bounds, or the last of the attempts at it."""
+        attempts = self._scenario.attempts
+        for attempt in range(1, attempts):
+            self._phase = f"step {index + 1}: {count} devices talk"
+            step = await self._measure(index, count)
+            if step.held or self._over.is_set():
+                return step
+            broken = ", ".join(bound.name for bound in step.bounds if bound.broken)
+            self._records.fault("step_repeated", detail=f"attempt {attempt} broke {broken}")
+        again = f", attempt {attempts}" if attempts > 1 else ""
+        self._phase = f"step {index + 1}: {count} devices talk{again}"
+        return await self._measure(index, count)
 
     async def _fill(self, count: int, url: str, bank: UtteranceBank) -> None:
         """Let devices come, one after the other, until there are so many."""
@@ -289,11 +302,8 @@ class Run:
         page = self._page()
         await self._wait(self._scenario.sessions.duration_s)
         await self._sampler.sample()
-        step = self._summed_up(index, count, begin, self._mark(), (page, self._page()))
-        return replace(
-            step,
-            bounds=judge_step(step, self._steps[0] if self._steps else step, self._scenario),
-        )
+        pages = page, self._page()
+        return self._judged(self._summed_up(index, count, begin, self._mark(), pages))
 
     def _mark(self) -> _Mark:
         return _Mark(self._records.now_s, self._load.cpu_s())
@@ -311,14 +321,6 @@ class Run:
     ) -> Step:
         records = self._records
         span = end.at_s - begin.at_s
-        turns = [
-            turn
-            for turn in records.turns
-            if turn.step == index
-            # Of a ramp, what began while devices were still coming saw less than the step's load.
-            and (len(self._scenario.steps) == 1 or (turn.begin_s or 0.0) >= begin.at_s)
-        ]
-        good = [turn for turn in turns if not turn.failed]
         step = Step(
             index,
             begin.at_s,
@@ -328,13 +330,6 @@ class Run:
             refused=sum(
                 each.outcome == "refused" for each in records.sessions if each.step == index
             ),
-            turns=len(turns),
-            failed_turns=len(turns) - len(good),
-            latency_ms=Distribution.of(turn.first_audio_ms for turn in good),
-            audible_ms=Distribution.of(turn.first_audible_ms for turn in good),
-            final_ms=Distribution.of(turn.final_ms for turn in good),
-            overhead_ms=Distribution.of(turn.overhead_ms for turn in good),
-            underruns=sum(turn.underruns for turn in turns),
             client_cores=(end.cpu_s - begin.cpu_s) / span if span else 0.0,
             client_lag_p99_ms=max(
                 (
@@ -347,6 +342,16 @@ class Run:
         )
         return _with_server(step, *pages)
 
+    def _judged(self, step: Step) -> Step:
+        """The step with the turns that are over by now, and its bounds."""
+        turns = self._records.turns
+        if len(self._scenario.steps) > 1:
+            # What began while devices were still coming saw less than the step's load.
+            turns = [turn for turn in turns if (turn.begin_s or 0.0) >= step.begin_s]
+        counted = with_turns(step, turns)
+        unloaded = self._steps[0] if self._steps and step.index else counted
+        return replace(counted, bounds=judge_step(counted, unloaded, self._scenario))
+
     # -- the end --------------------------------------------------------------------------------
 
     async def _drain(self) -> None:
@@ -356,6 +361,9 @@ class Run:
         tasks = [task for _, task in self._clients]
         if tasks:
             await asyncio.wait(tasks, timeout=self._scenario.sessions.drain_s + _LAST_S)
+        # A slow turn is over only now, and belongs to the step in which it began.
+        for index, step in enumerate(self._steps):
+            self._steps[index] = self._judged(step)
 
     async def _wait(self, seconds: float) -> None:
         """Sleep, but not after the run was stopped."""

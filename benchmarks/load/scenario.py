@@ -186,6 +186,12 @@ class Bounds:
     refused_excess: bool = _key(
         False, "exactly the devices beyond server.max_sessions are refused, with 503"
     )
+    attempts: int = _key(
+        1,
+        "how often a step is measured until it holds; noise of the machine breaks bounds, too",
+        least=1,
+        most=10,
+    )
     complete: bool = _key(False, "sequence numbers have no hole and no frame is undecodable")
 
 
@@ -219,6 +225,11 @@ class Scenario:
     def is_ramp(self) -> bool:
         """Whether it looks for the knee: more than one step, which a broken bound ends."""
         return len(self.steps) > 1 and not self.bounds.refused_excess
+
+    @property
+    def attempts(self) -> int:
+        """How often a step of a ramp is measured at most."""
+        return self.bounds.attempts if self.is_ramp else 1
 
     @property
     def max_sessions(self) -> int:
