@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import logging
 import secrets
 import time
@@ -36,7 +37,7 @@ from protocol.events import Hello, Limits, ServerInfo
 from protocol.negotiation import Capabilities, negotiate
 from protocol.server import ServerProtocol, Timers
 
-__all__ = ["App", "new_id", "serve"]
+__all__ = ["App", "keep_what_is_loaded", "new_id", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +58,23 @@ async def _serve(config: Config) -> int:
     failures: list[BaseException] = []
     async with ShutdownSignals() as signals:
         try:
-            await App(config, engine_room(config)).run(signals.requested)
+            app = App(config, engine_room(config), loaded=keep_what_is_loaded)
+            await app.run(signals.requested)
         except* (EngineUnavailable, ModelError, OperatorError) as group:
             failures = _leaves(group)
     if failures:  # raised out here, where no group is put around it
         raise OperatorError("; ".join(dict.fromkeys(map(str, failures))))
     return 0
+
+
+def keep_what_is_loaded() -> None:
+    """Tell the garbage collector to leave alone what will live as long as the process.
+
+    Else full collections are rare, because a new object weighs little against all modules and
+    models, and sessions, which are reference cycles, stay for long; and each takes longer.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class App:
@@ -73,6 +85,7 @@ class App:
         room: The engines, not loaded yet.
         clock: Monotonic seconds.
         token: Makes random text.
+        loaded: Called when the engines are loaded and nobody is connected yet.
     """
 
     def __init__(
@@ -82,6 +95,7 @@ class App:
         *,
         clock: Callable[[], float] = time.monotonic,
         token: Callable[[], str] = lambda: secrets.token_urlsafe(16),
+        loaded: Callable[[], None] = lambda: None,
     ) -> None:
         self.health = Health()
         self.metrics = Metrics(room.statistics)
@@ -89,6 +103,7 @@ class App:
         self._room = room
         self._clock = clock
         self._token = token
+        self._loaded = loaded
         self._credentials = Credentials(config.security.key)
         self._zone = _zone(config.conversation.time_zone)
         self._epoch = token()
@@ -115,6 +130,7 @@ class App:
             await self.listener.start()
             try:
                 async with self._room:
+                    self._loaded()
                     self._announce()
                     await stop.wait()
                     await self._drain()

@@ -176,6 +176,8 @@ class Session:
             await self._end_turn(self._clock() + LATE_TURN_S)
         finally:
             self.end("disconnected")
+            # The session is part of reference cycles; what it holds may stay for long.
+            self.outbox.close(CloseCode.NORMAL, "", drop=True)
 
     async def _end_turn(self, deadline: float) -> None:
         self._dialogue.drop_utterance()

@@ -139,3 +139,25 @@ def test_a_flood_of_messages_leaves_the_loop_its_turns(scripted):
 
     asyncio.run(scene())
     assert 1 <= most <= 2
+
+
+def test_what_a_lost_client_did_not_take_is_dropped_with_its_session(scripted):
+    async def scene():
+        async with Connected(scripted.url) as client:
+            await client.hello()
+            sessions = scripted.app._sessions
+            outbox = scripted.call(lambda: sessions.each()[0].outbox)
+            client.socket.transport.pause_reading()
+            for number in range(400):
+                await client.send(
+                    "session.update", session={"instructions": f"{number:03}" * 10_000}
+                )
+            async with asyncio.timeout(10):
+                while scripted.call(lambda: len(outbox)) < 10:
+                    await asyncio.sleep(0.01)
+            client.socket.transport.abort()
+            while scripted.call(lambda: len(sessions)):
+                await asyncio.sleep(0.01)
+            assert scripted.call(lambda: len(outbox)) == 0
+
+    asyncio.run(scene())

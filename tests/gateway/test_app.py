@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import re
 import socket
 from dataclasses import replace
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import App, new_id, serve
+from gateway.app import App, keep_what_is_loaded, new_id, serve
 from gateway.engine_room import ScriptedEngines
 from gateway.errors import OperatorError
 from pipeline.errors import EngineUnavailable
@@ -162,3 +163,12 @@ async def test_numbers_of_any_size_in_metadata_come_back(number):
         started = await client.until("response.started")
         assert started["metadata"] == {"n": [pytest.approx(number)]}
         await client.until("response.done")
+
+
+def test_what_is_loaded_is_no_longer_looked_at_by_the_garbage_collector():
+    before = gc.get_freeze_count()
+    try:
+        keep_what_is_loaded()
+        assert gc.get_freeze_count() > before + 10_000
+    finally:
+        gc.unfreeze()
