@@ -168,6 +168,18 @@ async def test_a_report_that_does_not_come_is_estimated_after_300_ms(scripted):
         assert len(truncated["heard_text"]) > 0
 
 
+async def test_without_the_feature_what_still_plays_is_cut_by_the_estimate(scripted):
+    hello = {"audio": audio(), "features": []}
+    async with talking(scripted.url, plays=False, hello=hello) as peer:
+        await speak(peer, "A reply of a second or so.")
+        done = await peer.until("response.done", status="completed")
+        await peer.send("response.cancel")
+        truncated = await peer.until("history.truncated")
+        assert truncated.has(by="estimate", item=done["item"])
+        assert done["text"].startswith(truncated["heard_text"])
+        assert 0 < truncated["heard_ms"] < truncated["total_ms"]
+
+
 async def test_without_the_feature_the_estimate_comes_at_once(scripted):
     hello = {"audio": audio(), "features": []}
     async with talking(scripted.url, plays=False, hello=hello) as peer:

@@ -263,6 +263,33 @@ async def test_the_client_cancels_a_response(scripted):
         assert not peer.all("audio.end")
 
 
+async def test_the_client_cancels_what_still_plays_after_response_done(scripted):
+    async with talking(scripted.url, plays=False) as peer:
+        await peer.send("response.create", say="A reply of two seconds, or so.")
+        done = await peer.until("response.done", status="completed")
+        stream = peer.all("audio.start")[0]["stream"]
+        await peer.send("playout", stream=stream, pts=4800, state="stalled")
+        assert (await peer.command("response.cancel")).type == "ack"
+        assert (await peer.until("interrupt")).has(stream=stream, reason="client")
+        await peer.send("playout", stream=stream, pts=4800, state="flushed")
+        assert (await peer.until("history.truncated")).has(item=done["item"], heard_ms=300)
+        await peer.barrier()
+        assert len(peer.all("response.done")) == 1
+
+
+async def test_what_is_said_during_a_reply_in_half_duplex_is_not_heard_later(scripted):
+    async with talking(scripted.url, hello=aec("none"), plays=False) as peer:
+        await peer.send("response.create", say="A second or so.")
+        await peer.until("frame")
+        await peer.speak(UTTERANCE)
+        await peer.until("speech.stopped")
+        await peer.until("state", state="listening", after=peer.place("audio.start"))
+        await peer.barrier()
+        assert not peer.all("transcript.final") + peer.all("interrupt")
+        await peer.speak(UTTERANCE)
+        await peer.until("transcript.final")
+
+
 async def test_a_typed_turn_supersedes_a_reply(scripted):
     async with talking(scripted.url, plays=False) as peer:
         start = await talking_reply(peer)
