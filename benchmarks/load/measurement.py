@@ -165,11 +165,13 @@ def stable_words(turn: TurnTrace, utterance: Utterance, origin: float) -> tuple[
 
 
 def word_errors(reference: str, said: str) -> float | None:
-    """Word error rate by jiwer, without case and punctuation; None if jiwer is not installed."""
+    """Word error rate by jiwer, without case and punctuation; None if jiwer is not installed.
+
+    Importing jiwer takes a second of a busy machine: call this once before the loop matters.
+    """
     if importlib.util.find_spec("jiwer") is None:
         return None
-    jiwer = importlib.import_module("jiwer")
-    form = _form()
+    jiwer, form = importlib.import_module("jiwer"), _form()
     return float(jiwer.wer(reference, said, reference_transform=form, hypothesis_transform=form))
 
 

@@ -24,7 +24,7 @@ from benchmarks.impairment.relay import Relay
 from benchmarks.load.clients import Client, Records, UtteranceBank
 from benchmarks.load.judging import judge_run, judge_step, knee, limited_by
 from benchmarks.load.machine import machine, versions
-from benchmarks.load.measurement import totals, with_turns
+from benchmarks.load.measurement import totals, with_turns, word_errors
 from benchmarks.load.scenario import Scenario, ScenarioError
 from benchmarks.load.server_metrics import (
     SAMPLE_S,
@@ -176,6 +176,8 @@ class Run:
             ClientError: The run is impossible.
         """
         bank = self._bank()
+        if self._scored:
+            word_errors("a word", "a word")
         await self._knock()
         async with self._network() as url:
             background = [
