@@ -531,6 +531,12 @@ class Peer:
         self.unacknowledged = left
         return sum(samples for _, samples in left)
 
+    async def close(self) -> None:
+        """Close the connection, and read what is still under way."""
+        # An answer would wait for the end of the closing handshake, which waits for the reader.
+        self.plays = self.pongs = False
+        await self.socket.close()
+
     # -- in -------------------------------------------------------------------------------------
 
     async def listen(self) -> None:
@@ -665,10 +671,7 @@ async def connect(url: str, *, watched: bool = True, **options: Any) -> AsyncIte
         try:
             yield peer
         finally:
-            # The listener must go on reading (and not stop at something it cannot answer any more):
-            # the closing handshake waits for all that is under way.
-            peer.plays = peer.pongs = False
-            await socket.close()
+            await peer.close()
             peer.monitor.note(not socket.fragments, "§1 the server never sends fragments")
             await asyncio.wait({listener})
     listener.result()

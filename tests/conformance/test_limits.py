@@ -218,7 +218,7 @@ async def test_random_messages_are_answered_or_ignored_but_never_an_internal_err
                     await peer.socket.send(message)
                 except websockets.ConnectionClosed:
                     break
-            await peer.socket.close()
+            await peer.close()
             assert peer.socket.close_code in (1000, 1005, 4400), peer.socket.close_code
             assert not peer.all("error", code="internal")
     async with talking(scripted.url) as peer:
