@@ -273,11 +273,11 @@ def _columns(x: Axis, frame: Frame) -> list[Content]:
 
 
 def _below(x: Axis, frame: Frame, count: int = 6) -> list[Content]:
-    """Labels of the horizontal axis; the last one carries the unit."""
+    """Labels of the horizontal axis; the first one, which has room around it, carries the unit."""
     labels = x.labels(count)
     return [
         _text(
-            f"{text} {x.unit}".strip() if index == len(labels) - 1 else text,
+            f"{text} {x.unit}".strip() if index == 0 else text,
             x.place(value, frame.left, frame.right_edge),
             frame.floor + 17,
             "tick",
@@ -301,7 +301,7 @@ def _limit(limit: Limit, y: Axis, frame: Frame) -> Content:
     height = y.place(limit.value, frame.floor, frame.top)
     return [
         _line(frame.left, height, frame.right_edge, height, "limit"),
-        _text(limit.text, frame.right_edge, height - 5, "note", "end"),
+        _text(limit.text, frame.left + 4, height - 5, "note"),
     ]
 
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from benchmarks.reports.caveats import caveats, machine_text, settings_rows
+from benchmarks.reports.charts import legend
 from benchmarks.reports.figures import (
     Figure,
     capacity_figures,
@@ -25,7 +26,13 @@ from benchmarks.reports.quantities import (
     share_text,
 )
 from benchmarks.reports.svg import Content, Markup, join, tag
-from benchmarks.reports.waterfall import median_turn, server_stages, waterfall, worst_turn
+from benchmarks.reports.waterfall import (
+    SLOT_NAMES,
+    median_turn,
+    server_stages,
+    waterfall,
+    worst_turn,
+)
 from benchmarks.results import Bound, Distribution, Result, Step, TurnRecord
 
 __all__ = ["page", "tiles"]
@@ -202,7 +209,8 @@ def _measure_row(measure: Measure, numbers: Distribution, values: Sequence[float
 
 def _percentile(found: Percentile) -> Markup:
     low, high = ("?" if end is None else ms_text(end) for end in (found.low, found.high))
-    return join([ms_text(found.value), tag("small", f"{low} to {high}")])
+    known = found.low is not None or found.high is not None
+    return join([ms_text(found.value), tag("small", f"{low} to {high}" if known else "?")])
 
 
 def _bounds(result: Result) -> Markup | None:
@@ -240,7 +248,7 @@ def _turn_figure(title: str, turn: TurnRecord) -> Figure:
     note = f"Session {turn.session}, turn {turn.index}, {turn.kind}, {turn.codec}, {said}."
     if own := server_stages(turn):
         note = f"{note} The server's own figures: {own}."
-    return Figure(name, waterfall(turn, title=name), note, wide=True)
+    return Figure(name, waterfall(turn, title=name), note, legend(SLOT_NAMES), wide=True)
 
 
 def _steps(result: Result) -> Markup | None:

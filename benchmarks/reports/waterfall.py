@@ -18,12 +18,30 @@ from benchmarks.reports.scales import Axis
 from benchmarks.reports.svg import Markup
 from benchmarks.results import TurnRecord
 
-__all__ = ["Stage", "median_turn", "server_stages", "stages", "waterfall", "worst_turn"]
+__all__ = [
+    "SLOT_NAMES",
+    "Stage",
+    "median_turn",
+    "server_stages",
+    "stages",
+    "waterfall",
+    "worst_turn",
+]
 
 _SHOWN_SPEECH: Final = 0.4
 """Of the speech before the wait, at most so much of the wait's length is drawn."""
 _MARGIN: Final = 0.18
 """Room behind the last event, by the wait's length: for its text, and for the playback's begin."""
+
+
+SLOT_NAMES: Final = (
+    ("speech", 1),
+    ("listening", 2),
+    ("thinking", 3),
+    ("speaking", 4),
+    ("device", 5),
+)
+"""What the colours of stages mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +52,7 @@ class Stage:
         name: What happened at its end.
         begin_ms: Its begin.
         end_ms: Its end.
-        slot: Colour: 1 the user, 2 listening, 3 thinking, 4 speaking, 5 the device.
+        slot: Colour, see `SLOT_NAMES`.
     """
 
     name: str
@@ -44,7 +62,7 @@ class Stage:
 
 
 _EVENTS: Final = (
-    ("hang-over: speech has stopped", "detected_stop_s", 2),
+    ("hang-over", "detected_stop_s", 2),
     ("final transcript", "final_s", 2),
     ("response started", "response_s", 3),
     ("first text of the reply", "first_text_s", 3),
@@ -91,8 +109,10 @@ def waterfall(turn: TurnRecord, *, title: str) -> Markup:
     """The turn as a chart; long speech and playback are cut at its edges."""
     parts = stages(turn)
     axis = _window(parts)
-    rows = [SpanRow(each.name, each.begin_ms, each.end_ms, _length(each), each.slot)
-            for each in parts]  # fmt: skip
+    rows = [
+        SpanRow(each.name, each.begin_ms, each.end_ms, _length(each, axis), each.slot)
+        for each in parts
+    ]
     marks = [Mark(0.0, "end of speech" if turn.onset_s is not None else "sent")]
     return span_chart(rows, axis, title=title, marks=marks)
 
@@ -122,5 +142,9 @@ def _window(parts: Sequence[Stage]) -> Axis:
     return Axis(max(begin, -_SHOWN_SPEECH * wait), wait * (1 + _MARGIN), "ms")
 
 
-def _length(part: Stage) -> str:
-    return f"{ms_text(part.end_ms - part.begin_ms)} ms"
+def _length(part: Stage, axis: Axis) -> str:
+    """The whole length; an arrow says at which side the bar is cut."""
+    text = f"{ms_text(part.end_ms - part.begin_ms)} ms"
+    before = "\N{LEFTWARDS ARROW} " if part.begin_ms < axis.low else ""
+    after = " \N{RIGHTWARDS ARROW}" if part.end_ms > axis.high else ""
+    return f"{before}{text}{after}"

@@ -132,14 +132,16 @@ def ramp():
                 ),
             )
         )  # fmt: skip
+    server_s = client_s = 0.0
     for second in range(0, 232, 2):
         count = counts[min(4, second // 45)]
+        server_s, client_s = server_s + 0.02 * count, client_s + 0.008 * count
         samples.append(
             ServerSample(
-                float(second), count, 0.01 * count * second, (150 << 20) + (second << 17),
+                float(second), count, server_s, (150 << 20) + (second << 17),
                 None if second == 0 else 0.5 + count / 20 * (1 + math.sin(second)), 0.2,
                 {"speech": second % 3, "text": 0}, {"speech": second * 0.2, "text": second * 0.1},
-                second * 100, second * 80, 0.004 * count * second, 90 << 20, 1.0,
+                second * 100, second * 80, client_s, 90 << 20, 1.0,
             )
         )  # fmt: skip
     faults += [Fault(20.0 + number, "disconnect", number, "planned") for number in range(12)]
@@ -174,7 +176,7 @@ def ramp():
         sessions=sessions,
         samples=tuple(samples),
         faults=tuple(faults),
-        knee=60,
+        knee=40,
         sessions_per_core=100.0,
         limited_by="latency_ratio",
         notes=("the client was the bottleneck for 2 s",),
