@@ -1,4 +1,4 @@
-"""One conversation: listens, takes turns, interrupts, remembers. The pipeline's front door."""
+"""One conversation: takes turns, interrupts, remembers. The pipeline's front door."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
-from pipeline.backlog import Backlog, RecentAudio
 from pipeline.conversation import Conversation, Item, Role
 from pipeline.detection import SpeechDetector
-from pipeline.endpointing import (
-    Endpointer,
-    EndpointingSettings,
-    EndReason,
-    Mode,
-    SpeechBegan,
-    SpeechEnded,
-    SpeechEvent,
-    SpeechPaused,
-    SpeechResumed,
+from pipeline.ear import (
+    AudioHeard,
+    BlockJudged,
+    Ear,
+    HearingEvent,
+    UtteranceBegan,
+    UtteranceEnded,
+    UtteranceVoid,
 )
+from pipeline.endpointing import EndpointingSettings, EndReason, SpeechPaused, SpeechResumed
 from pipeline.engines import (
     SAMPLE_RATE,
     Int16Audio,
@@ -37,7 +35,6 @@ from pipeline.engines.thread import EngineRunner
 from pipeline.errors import (
     EngineError,
     NoActiveReply,
-    NoOpenTurn,
     PipelineError,
     ReplyActive,
 )
@@ -68,21 +65,14 @@ from pipeline.recognition import Partial, Recognition, RecognitionSettings
 from pipeline.reply import Reply
 from pipeline.thinking import LanguageSeat
 from pipeline.turn import Turn, TurnSettings
+from pipeline.waiting import event_within
 from protocol.audio import AudioFormat
 
 __all__ = ["Dialogue", "DialogueSettings", "Engines", "Listener"]
 
 log = logging.getLogger(__name__)
 
-SLICE = 6 * 512
-"""Samples that are listened to per wake-up: 192 ms, about 0.5 ms of work."""
-RECENT = 3 * SAMPLE_RATE
-"""How far back an utterance may begin: prefix (≤ 1 s), late detection, half a second of button."""
-CAUGHT_UP = SAMPLE_RATE
 FLUSH_PATIENCE_S = 0.3
-COMMIT_PATIENCE_S = 1.0
-PRESS_BACK = SAMPLE_RATE // 2
-"""How far back the press of a button may reach."""
 COLLAPSE_PATIENCE_S = 1.0
 WATCH_STEP_S = 1.0
 
@@ -188,7 +178,6 @@ class _Exchange:
     """What the user said, if anything, and the reply to it."""
 
     turn: str = ""
-    press: int = 0
     recognition: Recognition | None = None
     task: asyncio.Task[None] | None = None
     understood: asyncio.Event = field(default_factory=asyncio.Event)
@@ -250,25 +239,13 @@ class Dialogue:
         self._tasks = asyncio.TaskGroup()
         self._conversation = Conversation(max_items=settings.history_items)
         self._seat = LanguageSeat(engines.language_model)
-        self._detector = engines.detector()
-        self._endpointer = Endpointer(settings.endpointing)
-        self._backlog: Backlog[Callable[[], None]] = Backlog()
-        self._recent = RecentAudio(RECENT)
-        self._arrived = asyncio.Event()
-        self._more = asyncio.Event()
-        self._caught_up = asyncio.Event()
+        self._ear = Ear(engines.detector(), settings.endpointing, self._on_heard, clock=clock)
         self._state: DialogueState | None = None
         self._hearing: _Exchange | None = None
         self._active: _Exchange | None = None
         self._latest: _Exchange | None = None
         self._settling: asyncio.Task[None] | None = None
         self._unfinished: dict[str, _Exchange] = {}
-        self._pressed = False
-        self._presses = 0
-        self._pressed_at: int | None = None
-        self._late_release: asyncio.Task[None] | None = None
-        self._late_press = 0
-        self._floor = 0  # audio before it belongs to another stream, or to the far side of a gap
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -276,11 +253,10 @@ class Dialogue:
         """Hold the conversation until cancelled. Engine failures are reported, never raised."""
         try:
             async with self._tasks:
-                self._caught_up.set()
                 self._rest()
                 if self._settings.greeting:
                     self.say(self._settings.greeting)
-                await self._listen()
+                await self._ear.listen()
         finally:
             await self._seat.close()
 
@@ -307,55 +283,43 @@ class Dialogue:
     def configure(self, settings: DialogueSettings) -> None:
         """Replace the settings. A reply in progress keeps its format and pace."""
         self._settings = settings
-        self._handle(self._endpointer.configure(settings.endpointing))
+        self._ear.configure(settings.endpointing)
 
     # -- hearing --------------------------------------------------------------------------------
 
     @property
     def arrived(self) -> int:
         """Position of the next sample to come."""
-        return self._backlog.arrived
+        return self._ear.arrived
 
     def hear(self, audio: Int16Audio) -> None:
         """Take the microphone's next samples; never waits."""
-        self._backlog.offer(audio)
-        if self._backlog.samples > CAUGHT_UP:
-            self._caught_up.clear()
-        self._arrived.set()
-        self._more.set()
+        self._ear.hear(audio)
 
     async def caught_up(self) -> None:
         """Wait until the conversation runs and little audio is left to listen to.
 
         Whoever reads the socket waits here: commands are for a conversation that runs.
         """
-        await self._caught_up.wait()
+        await self._ear.caught_up()
 
     def break_off(self, reason: StopReason) -> None:
         """Audio ends here (the stream's end, or a gap): an open utterance is over."""
-        end = self._end_received()
-        self._mark(lambda: self._end(EndReason(reason), at=end, final=True))
+        self._ear.break_off(EndReason(reason))
 
     def drop_utterance(self) -> None:
         """The stream starts anew: what was being said is void."""
-        self._mark(lambda: self._discard(final=True))
+        self._ear.drop_utterance()
 
     def press(self, position: int | None = None) -> None:
-        """Push-to-talk: a turn begins at ``position`` (default: the next sample to arrive).
-
-        It begins at most half a second before that sample.
+        """Push-to-talk: a turn begins at ``position``; see `Ear.press`. Interrupts a reply.
 
         Raises:
             NoOpenTurn: In mode off.
         """
-        if self._settings.endpointing.mode is Mode.OFF:
-            raise NoOpenTurn("audio is ignored in mode off; no turn can be started")
+        self._ear.press(position)
         if self._active is not None:
             self._interrupt(self._active, InterruptReason.CLIENT)
-        self._pressed = True
-        self._presses = number = self._presses + 1
-        at = self.arrived if position is None else max(position, self.arrived - PRESS_BACK)
-        self._mark(lambda: self._begin(at, number))
 
     def release(self, position: int | None = None) -> None:
         """Push-to-talk: the turn ends at ``position`` (exclusive); waits up to 1 s for its audio.
@@ -363,15 +327,7 @@ class Dialogue:
         Raises:
             NoOpenTurn: In manual mode, if none was begun; in any other, if nobody speaks.
         """
-        self._let_go()
-        if position is None or position <= self.arrived:
-            at = self._end_received() if position is None else position
-            self._mark(lambda: self._end(EndReason.COMMIT, at=at))
-        else:
-            self._late_press = self._presses
-            self._late_release = self._tasks.create_task(
-                self._release_late(position), name="late-commit"
-            )
+        self._ear.release(position)
 
     def abandon(self) -> None:
         """Push-to-talk: forget the turn; no transcript follows.
@@ -379,110 +335,30 @@ class Dialogue:
         Raises:
             NoOpenTurn: If no turn is open.
         """
-        if not self._endpointer.is_open and not self._pressed:
-            raise NoOpenTurn("no turn is open; there is nothing to cancel")
-        self._pressed = False
-        self._mark(self._discard)
+        self._ear.abandon()
 
-    def _let_go(self) -> None:
-        manual = self._settings.endpointing.mode is Mode.MANUAL
-        if manual and not self._pressed:
-            raise NoOpenTurn("no turn was started; send turn.start first")
-        # What has arrived and was not listened to yet may hold the speech that is meant.
-        open_soon = self._pressed or self._backlog.samples
-        if not manual and not self._endpointer.is_open and not open_soon:
-            raise NoOpenTurn("nobody is speaking; there is nothing to commit")
-        self._pressed = False
+    def _on_heard(self, event: HearingEvent) -> None:
+        recognition = self._hearing.recognition if self._hearing else None
+        match event:
+            case AudioHeard():
+                if recognition:
+                    recognition.hear(event.audio)
+            case UtteranceBegan():
+                self._on_began(event.begin)
+            case SpeechPaused():
+                if recognition:
+                    recognition.pause(event.end)
+            case SpeechResumed():
+                if recognition:
+                    recognition.resume()
+            case UtteranceEnded():
+                self._on_ended(event)
+            case UtteranceVoid():
+                self._on_void(event.end)
+            case BlockJudged():
+                self._consider_interrupting()
 
-    def _end_received(self) -> int | None:
-        """Where a turn ends that ends here; None leaves it to the detected end of speech."""
-        return self.arrived if self._settings.endpointing.mode is Mode.MANUAL else None
-
-    async def _release_late(self, position: int) -> None:
-        deadline = self._clock() + COMMIT_PATIENCE_S
-        while self.arrived < position and (left := deadline - self._clock()) > 0:
-            self._more.clear()
-            await _event_within(self._more, left)
-        at = min(position, self.arrived)
-        self._mark(lambda: self._end(EndReason.COMMIT, at=at))
-
-    def _mark(self, action: Callable[[], None]) -> None:
-        self._backlog.mark(action)
-        self._arrived.set()
-
-    async def _listen(self) -> None:
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while (entry := self._backlog.take(SLICE)) is not None:
-                if callable(entry):
-                    entry()
-                else:
-                    self._hear_slice(entry)
-                if self._backlog.samples <= CAUGHT_UP:
-                    self._caught_up.set()
-                await asyncio.sleep(0)
-
-    def _hear_slice(self, audio: Int16Audio) -> None:
-        self._recent.append(audio)
-        if self._hearing is not None and self._hearing.recognition is not None:
-            self._hearing.recognition.hear(audio)
-        for block in self._detector.feed(audio):
-            self._handle(self._endpointer.feed(block))
-            self._consider_interrupting()
-
-    def _begin(self, position: int, number: int) -> None:
-        # The release may be here before the press was come to: then it is this turn's own.
-        if self._late_press != number and self._forget_late_release():
-            self._end(EndReason.COMMIT)  # the turn before gets no more audio
-        self._pressed_at = min(position, self._recent.end)
-        self._handle(self._endpointer.begin(self._pressed_at))
-        self._pressed_at = None
-        if self._hearing is not None:
-            self._hearing.press = number
-
-    def _forget_late_release(self) -> bool:
-        task, self._late_release = self._late_release, None
-        return task is not None and task.cancel()
-
-    def _end(self, reason: EndReason, *, at: int | None = None, final: bool = False) -> None:
-        self._handle(self._endpointer.end(reason, at=at))
-        if final:
-            self._floor = self._recent.end
-
-    def _discard(self, *, final: bool = False) -> None:
-        if final:
-            self._floor = self._recent.end
-        self._forget_late_release()
-        exchange = self._hearing
-        if exchange is None:
-            return
-        exchange.is_answered = False
-        self._hearing = None
-        for event in self._endpointer.end(EndReason.COMMIT):
-            if isinstance(event, SpeechEnded):
-                self._report(SpeechStopped(exchange.turn, event.end, StopReason.COMMIT))
-        self._drop(exchange)
-        self._rest()
-
-    def _handle(self, events: list[SpeechEvent]) -> None:
-        for event in events:
-            match event:
-                case SpeechBegan():
-                    self._on_began(event.onset)
-                case SpeechPaused():
-                    if self._hearing and self._hearing.recognition:
-                        self._hearing.recognition.pause(event.end)
-                case SpeechResumed():
-                    if self._hearing and self._hearing.recognition:
-                        self._hearing.recognition.resume()
-                case SpeechEnded():
-                    self._on_ended(event)
-
-    def _on_began(self, onset: int) -> None:
-        prefix = self._settings.endpointing.prefix_ms * SAMPLE_RATE // 1000
-        begin = onset - prefix if self._pressed_at is None else self._pressed_at
-        begin = max(self._floor, begin)
+    def _on_began(self, begin: int) -> None:
         exchange = _Exchange(turn=self._new_id("t"))
         self._hearing = exchange
         self._report(SpeechStarted(exchange.turn, begin))
@@ -492,10 +368,10 @@ class Dialogue:
     def _may_be_heard(self) -> bool:
         """Half duplex: while a reply sounds, a device without echo cancellation hears itself."""
         sounding = self._active is not None and self._active.is_sounding
-        return self._settings.interrupt or self._pressed or not sounding
+        return self._settings.interrupt or self._ear.is_pressed or not sounding
 
     def _start_recognition(self, exchange: _Exchange, begin: int) -> None:
-        begin, audio = self._recent.since(begin)
+        begin, audio = self._ear.since(begin)
         exchange.recognition = Recognition(
             self._engines.recognizer,
             self._settings.recognition,
@@ -511,7 +387,7 @@ class Dialogue:
             exchange.partial = partial
             self._report(PartialHeard(exchange.turn, partial))
         if exchange is self._hearing:
-            self._endpointer.read(
+            self._ear.read(
                 partial.text,
                 agreed_words=partial.words,
                 punctuated_twice=partial.punctuated_twice,
@@ -522,17 +398,15 @@ class Dialogue:
         if exchange is None or self._hearing is None or self._hearing.recognition is None:
             return
         needed = self._settings.min_interrupt_ms * SAMPLE_RATE // 1000
-        if self._endpointer.speaking_samples >= needed:
+        if self._ear.speaking_samples >= needed:
             self._interrupt(exchange, InterruptReason.SPEECH)
 
-    def _on_ended(self, event: SpeechEnded) -> None:
+    def _on_ended(self, event: UtteranceEnded) -> None:
         exchange, self._hearing = self._hearing, None
         if exchange is None:
             return
-        if exchange.press == self._presses:  # not another one, begun meanwhile
-            self._pressed = False
-        rule = self._endpointer.hang_over.rule
-        self._report(SpeechStopped(exchange.turn, event.end, StopReason(event.reason), rule))
+        reason = StopReason(event.reason)
+        self._report(SpeechStopped(exchange.turn, event.end, reason, event.rule))
         if exchange.recognition is None or self._active is not None:
             self._drop(exchange)  # too short to interrupt, or an echo
             return
@@ -541,6 +415,15 @@ class Dialogue:
         self._active = exchange
         self._set_state(DialogueState.THINKING)
         exchange.recognition.finish(event.end)
+
+    def _on_void(self, end: int) -> None:
+        exchange, self._hearing = self._hearing, None
+        if exchange is None:
+            return
+        exchange.is_answered = False
+        self._report(SpeechStopped(exchange.turn, end, StopReason.COMMIT))
+        self._drop(exchange)
+        self._rest()
 
     def _drop(self, exchange: _Exchange) -> None:
         if exchange.task is not None:
@@ -735,7 +618,7 @@ class Dialogue:
             left = playout.remaining(self._clock()) if everything_sent else WATCH_STEP_S
             if left <= 0:
                 return
-            await _event_within(exchange.moved, min(left, WATCH_STEP_S))
+            await event_within(exchange.moved, min(left, WATCH_STEP_S))
 
     def _over(self, exchange: _Exchange) -> None:
         """The reply has been heard, or there is none to give."""
@@ -785,7 +668,7 @@ class Dialogue:
     def _cover_ears(self) -> None:
         """Half duplex: what is being said will be mixed with what the device plays."""
         exchange = self._hearing
-        if exchange is None or self._settings.interrupt or self._pressed:
+        if exchange is None or self._settings.interrupt or self._ear.is_pressed:
             return
         self._drop(exchange)
         exchange.recognition = exchange.task = exchange.before = None
@@ -794,7 +677,7 @@ class Dialogue:
     def _hear_again(self) -> None:
         """What is being said was not listened to while a reply sounded; now it is."""
         if self._hearing is not None and self._hearing.recognition is None:
-            self._start_recognition(self._hearing, self._recent.end)
+            self._start_recognition(self._hearing, self._ear.position)
 
     async def _settle(
         self,
@@ -853,7 +736,7 @@ class Dialogue:
             left = deadline - self._clock()
             if left <= 0 or not self._settings.playout_reports:
                 return
-            await _event_within(exchange.moved, left)
+            await event_within(exchange.moved, left)
 
     async def _settled(self) -> None:
         while self._settling is not None and not self._settling.done():
@@ -912,11 +795,3 @@ class Dialogue:
 
 def _milliseconds(begin: float | None, end: float | None) -> float:
     return 0.0 if begin is None or end is None else max(0.0, (end - begin) * 1000)
-
-
-async def _event_within(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

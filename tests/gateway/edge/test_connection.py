@@ -180,7 +180,7 @@ async def test_a_session_that_is_behind_is_not_read_for():
         await send(client, **HELLO)
         await client.recv()
         await made.session.ready_for_more()
-        made.session._dialogue._caught_up.clear()
+        made.session._dialogue._ear._caught_up.clear()
         await send(client, type="input.text", text="first", respond=False, seq=1)
         await send(client, type="input.text", text="second", respond=False, seq=2)
         async with asyncio.timeout(10):
@@ -189,7 +189,7 @@ async def test_a_session_that_is_behind_is_not_read_for():
         for _ in range(20):
             await asyncio.sleep(0)
         assert made.texts == ["first"]
-        made.session._dialogue._caught_up.set()
+        made.session._dialogue._ear._caught_up.set()
         async with asyncio.timeout(10):
             while made.texts != ["first", "second"]:
                 await asyncio.sleep(0.005)
