@@ -15,8 +15,6 @@ __all__ = ["caveats", "differences", "machine_text", "settings_rows"]
 
 _BUSY: Final = 0.5
 """Load per core before the run above which other work moves the figures."""
-_LATE_CLIENT_MS: Final = 20.0
-"""Lag of the client's own timers from which on it measures itself: a frame of audio."""
 _NOT_COMPARED: Final = frozenset({"name", "description"})
 
 
@@ -91,12 +89,6 @@ def _surroundings(result: Result) -> Iterator[str]:
 
 
 def _numbers(result: Result) -> Iterator[str]:
-    lag = result.totals.client_lag_p99_ms
-    if lag is not None and lag > _LATE_CLIENT_MS:
-        yield (
-            f"The client's own timers were late (p99 {number_text(lag)} ms): a part of every "
-            "latency is its own."
-        )
     few = [
         measure.title
         for measure in MEASURES

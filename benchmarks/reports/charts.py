@@ -33,6 +33,8 @@ __all__ = [
 
 _CHARACTER: Final = 6.4
 """Width of a character at the charts' 12 units, about; for margins that hold labels."""
+_LABEL_WIDTH: Final = 90
+"""Room that one label of the horizontal axis gets, at least about."""
 _TICK_PIXELS: Final = 4
 """Events closer than this on the timeline become one mark that counts them."""
 
@@ -266,15 +268,15 @@ def _grid(x: Axis, y: Axis, frame: Frame) -> list[Content]:
 def _columns(x: Axis, frame: Frame) -> list[Content]:
     """Vertical lines with their labels, for charts that have rows."""
     lines: list[Content] = []
-    for value, _ in x.labels(8):
+    for value, _ in x.labels(_label_count(frame)):
         place = x.place(value, frame.left, frame.right_edge)
         lines.append(_line(place, frame.top, place, frame.floor, "grid"))
-    return [*lines, _below(x, frame, 8)]
+    return [*lines, _below(x, frame)]
 
 
-def _below(x: Axis, frame: Frame, count: int = 6) -> list[Content]:
+def _below(x: Axis, frame: Frame) -> list[Content]:
     """Labels of the horizontal axis; the first one, which has room around it, carries the unit."""
-    labels = x.labels(count)
+    labels = x.labels(_label_count(frame))
     return [
         _text(
             f"{text} {x.unit}".strip() if index == 0 else text,
@@ -285,6 +287,10 @@ def _below(x: Axis, frame: Frame, count: int = 6) -> list[Content]:
         )
         for index, (value, text) in enumerate(labels)
     ]
+
+
+def _label_count(frame: Frame) -> int:
+    return max(2, round(frame.width / _LABEL_WIDTH))
 
 
 def _mark(mark: Mark, x: Axis, frame: Frame) -> Content:

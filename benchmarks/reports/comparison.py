@@ -4,7 +4,9 @@ Each figure has a range on either side. Of a group it is from the smallest to th
 runs: what repeating the run changes is the noise, and with three or five runs a standard deviation
 would be noise itself. A single run cannot show that; of its percentiles and shares the interval
 that its number of observations leaves open stands in (which other work on the machine exceeds
-easily), and any other figure of a single run has no range at all.
+easily; the p95 of fewer than 72 turns has no upper end), and any other figure of a single run has
+no range at all. Figures from the server's histograms are edges of buckets, so that what lies in the
+bucket is always within their range.
 
 A figure got *worse* if its median lies beyond the threshold, and the two ranges do not touch: that
 is a regression. Beyond the threshold with ranges that overlap it is *noise*: repeat the runs. In
@@ -16,6 +18,7 @@ failed turn in a thousand where there was none is then no ratio without end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -31,6 +34,8 @@ __all__ = ["FIGURES", "Comparison", "Figure", "Side", "Verdict", "compare_result
 Verdict = Literal["better", "same", "noise", "worse"]
 Range = tuple[float, float]
 
+_BUCKET_RATIO: Final = 2.5
+"""The server's buckets of durations end at most this far apart (1, 2, 5, 10, ...)."""
 _MEBIBYTE: Final = float(1 << 20)
 
 
@@ -45,6 +50,7 @@ class Figure:
         text_of: A value as people read it, with its unit.
         more_is_better: Else less is.
         range_of: Between what the true value of a single run lies; None: nothing is known.
+        bucketed: Values are upper edges of buckets.
     """
 
     name: str
@@ -53,6 +59,7 @@ class Figure:
     text_of: Callable[[float], str]
     more_is_better: bool = False
     range_of: Callable[[Result], Range | None] = lambda result: None
+    bucketed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +83,10 @@ class Side:
 
     @property
     def noise(self) -> float | None:
-        """Width of the range by the median; None of a figure without range, and of 0."""
-        if self.middle == 0 or (len(self.values) == 1 and self.low == self.high):
-            return None
-        return (self.high - self.low) / abs(self.middle)
+        """Width of the range by the median; None where that is unknown, without end, or of 0."""
+        width = self.high - self.low
+        known = math.isfinite(width) and (len(self.values) > 1 or width > 0)
+        return width / abs(self.middle) if known and self.middle else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +133,10 @@ def _side(figure: Figure, runs: Sequence[Result]) -> Side | None:
     if not values:
         return None
     numbers = tuple(value for value, _ in values)
-    if len(values) > 1:
-        return Side(numbers, min(numbers), max(numbers))
-    low, high = figure.range_of(values[0][1]) or (numbers[0], numbers[0])
-    return Side(numbers, min(low, numbers[0]), max(high, numbers[0]))
+    low, high = min(numbers), max(numbers)
+    if len(values) == 1 and (alone := figure.range_of(values[0][1])) is not None:
+        low, high = min(low, alone[0]), max(high, alone[1])
+    return Side(numbers, low / _BUCKET_RATIO if figure.bucketed else low, high)
 
 
 def _judge(figure: Figure, base: Side, new: Side, ratio: float, threshold: float) -> Verdict:
@@ -152,9 +159,10 @@ def _percentile_figure(measure: Measure, percent: int, floor: float) -> Figure:
         if not values:
             return None
         found = percentile_of(values, percent)
-        # Where too few observations bound it, the extremes are the least that can be said.
-        low = values[0] if found.low is None else found.low
-        return low, values[-1] if found.high is None else found.high
+        return (
+            -math.inf if found.low is None else found.low,
+            math.inf if found.high is None else found.high,
+        )
 
     name = f"{measure.title}, p{percent}"
     return Figure(name, floor, value_of, lambda value: f"{ms_text(value)} ms", range_of=range_of)
@@ -168,13 +176,19 @@ def _failed_range(result: Result) -> Range | None:
     return share_interval(result.totals.failed_turns, result.totals.turns)
 
 
-def _underruns(result: Result) -> float | None:
-    return result.totals.underruns / result.totals.turns if result.totals.turns else None
+def _underrun_share(result: Result) -> float | None:
+    totals = result.totals
+    return totals.replies_with_underruns / totals.turns if totals.turns else None
+
+
+def _underrun_range(result: Result) -> Range | None:
+    return share_interval(result.totals.replies_with_underruns, result.totals.turns)
 
 
 def _knee(result: Result) -> float | None:
     """0 of a ramp whose first step broke a bound already."""
-    return result.knee if result.knee is not None or len(result.steps) < 2 else 0
+    broken = len(result.steps) > 1 and not result.steps[0].held
+    return 0 if result.knee is None and broken else result.knee
 
 
 def _core_per_session(result: Result) -> float | None:
@@ -200,7 +214,7 @@ def _figures() -> tuple[Figure, ...]:
     return (
         *latencies,
         Figure("failed turns", 0.005, _failed_share, share_text, range_of=_failed_range),
-        Figure("underruns per turn", 0.02, _underruns, number_text),
+        Figure("turns with underruns", 0.01, _underrun_share, share_text, range_of=_underrun_range),
         Figure("word errors", 0.01, lambda result: result.totals.wer, share_text),
         Figure("sessions at the knee", 1.0, _knee, number_text, True),
         Figure(
@@ -212,12 +226,14 @@ def _figures() -> tuple[Figure, ...]:
             1.0,
             lambda result: result.server.loop_lag_p99_ms,
             lambda value: f"{ms_text(value)} ms",
+            bucketed=True,
         ),
         Figure(
             "interruption detected to last frame sent, p95",
             5.0,
             lambda result: result.server.interrupt_stop_p95_ms,
             lambda value: f"{ms_text(value)} ms",
+            bucketed=True,
         ),
         Figure(
             "server's peak memory",

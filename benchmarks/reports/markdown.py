@@ -83,7 +83,7 @@ def _steps(result: Result) -> str:
     heads = ["sessions", "turns", "failed", "p50 ms", "p95 ms", "lag p99 ms", "server cores",
              "memory", "broken"]  # fmt: skip
     found = table(heads, (_step(step) for step in result.steps), words=0)
-    return f"{found}\n\n{_knee(result)}"
+    return f"{found}\n\n{_knee(result)}".rstrip()
 
 
 def _step(step: Step) -> list[str]:
@@ -95,7 +95,7 @@ def _step(step: Step) -> list[str]:
         ms_text(step.latency_ms.p50 if known else None),
         ms_text(step.latency_ms.p95 if known else None),
         ms_text(step.loop_lag_p99_ms),
-        ms_text(step.server_cores),
+        "-" if step.server_cores is None else number_text(step.server_cores),
         bytes_text(step.server_rss_bytes),
         cell(", ".join(bound.name for bound in step.bounds if bound.broken) or "-"),
     ]
@@ -103,7 +103,7 @@ def _step(step: Step) -> list[str]:
 
 def _knee(result: Result) -> str:
     if result.knee is None:
-        return "No step held all bounds."
+        return "" if result.steps[0].held else "Not even the first step held all bounds."
     rate = result.sessions_per_core
     per_core = "" if rate is None else f", {number_text(rate)} per core of the server"
     limit = f"; then {cell(result.limited_by)} broke" if result.limited_by else ""

@@ -274,11 +274,15 @@ def _step_row(step: Step) -> list[Content]:
         ms_text(step.overhead_ms.p95 if step.overhead_ms.n else None),
         f"{step.underruns:,}",
         ms_text(step.loop_lag_p99_ms),
-        ms_text(step.server_cores),
-        ms_text(step.cpu_per_session),
+        _plain(step.server_cores),
+        _plain(step.cpu_per_session),
         bytes_text(step.server_rss_bytes),
-        ms_text(step.client_cores),
+        _plain(step.client_cores),
     ]
+
+
+def _plain(value: float | None) -> str:
+    return "-" if value is None else number_text(value)
 
 
 def _errors(result: Result) -> Markup | None:

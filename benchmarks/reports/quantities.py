@@ -21,10 +21,10 @@ def number_text(value: float, digits: int = 3) -> str:
 
 
 def ms_text(value: float | None) -> str:
-    """Milliseconds without unit: whole above 100, else three digits."""
+    """Milliseconds without unit: three digits, no fraction above 100, nothing below 10 µs."""
     if value is None:
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 100 else number_text(value)
+    return f"{value:,.0f}" if abs(value) >= 100 else number_text(round(value, 2))
 
 
 def share_text(value: float | None) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.reports.caveats import caveats, differences, machine_text, settings_rows
-from benchmarks.results import Machine, Totals
+from benchmarks.results import Machine
 from tests.benchmarks.reports.runs import ramp, result, run_with
 
 
@@ -16,7 +16,6 @@ from tests.benchmarks.reports.runs import ramp, result, run_with
         ({"served": False, "url": "ws://[::1]:1/"}, "shared one machine"),
         ({"settings": {"network": {"profile": "3g"}}}, "impaired on purpose (3g)"),
         ({"machine": Machine("p", 2, None, "Linux", 1.5)}, "busy before the run (load 1.5"),
-        ({"totals": Totals(client_lag_p99_ms=35.0)}, "timers were late (p99 35 ms)"),
         ({}, "metrics were not read"),
         ({"notes": ("as the run said",)}, "as the run said"),
     ],

@@ -54,7 +54,7 @@ def test_runs_that_lie_as_far_apart_as_the_groups_are_noise():
 def test_a_single_run_has_the_noise_of_its_number_of_turns():
     few = verdicts([run_with([400, 500, 600])], [run_with([480, 580, 680])])["first audio, p50"]
     assert few.verdict == "noise"
-    assert (few.base.low, few.base.high) == pytest.approx((400, 600))
+    assert few.base.noise is None
     many = verdicts(group(500), group(580))["first audio, p50"]
     assert many.verdict == "worse"
 
@@ -67,7 +67,7 @@ def test_more_sessions_are_better_and_fewer_worse():
 
 
 def test_a_ramp_whose_first_step_broke_counts_as_no_session():
-    broken = dataclasses.replace(ramp(), knee=None)
+    broken = dataclasses.replace(ramp(), knee=None, steps=ramp().steps[-2:])
     one = verdicts([ramp()], [broken])["sessions at the knee"]
     assert (one.new.middle, one.verdict) == (0, "worse")
     assert "sessions at the knee" not in verdicts([result()], [result()])
@@ -89,6 +89,30 @@ def test_tiny_figures_are_not_blown_up():
     assert verdicts([base], [new])["server's loop lag, p99"].verdict == "same"
     slow = result(server=ServerTotals(loop_lag_p99_ms=9.0))
     assert verdicts([base], [slow])["server's loop lag, p99"].ratio == 9.0
+
+
+def test_neighbouring_buckets_are_noise_in_groups_too():
+    def runs(*edges):
+        return [result(server=ServerTotals(loop_lag_p99_ms=edge)) for edge in edges]
+
+    name = "server's loop lag, p99"
+    assert verdicts(runs(10), runs(20))[name].verdict == "noise"
+    assert verdicts(runs(10, 10, 10), runs(20, 20, 20))[name].verdict == "noise"
+    assert verdicts(runs(10, 10, 10), runs(50, 50, 50))[name].verdict == "worse"
+
+
+def test_the_p95_of_too_few_turns_is_never_a_regression():
+    name = "first audio, p95"
+    assert verdicts([run_with(latencies(500, 71))], group(900))[name].verdict == "noise"
+    assert verdicts([run_with(latencies(500, 72))], group(900))[name].verdict == "worse"
+
+
+def test_an_underrun_in_one_of_few_replies_is_noise():
+    def run(count, of):
+        return result(totals=Totals(turns=of, replies_with_underruns=count))
+
+    assert verdicts([run(0, 20)], [run(1, 14)])["turns with underruns"].verdict == "noise"
+    assert verdicts([run(0, 400)], [run(40, 400)])["turns with underruns"].verdict == "worse"
 
 
 def test_what_only_one_side_measured_is_not_compared():

@@ -34,8 +34,13 @@ def test_a_run_without_ramp_has_no_table_of_steps():
 
 def test_texts_cannot_become_markup():
     assert cell("a|b\n# c <i>*d*</i> [e](f)") == r"a\|b \# c \<i\>\*d\*\</i\> \[e\](f)"
-    evil = dataclasses.replace(ramp(), command="parley `` bench", scenario="a|b", knee=None)
-    text = markdown(evil)
+    text = markdown(dataclasses.replace(ramp(), command="parley `` bench", scenario="a|b"))
     assert "```parley `` bench```" in text
     assert "### a\\|b" in text
-    assert "No step held all bounds." in text
+
+
+def test_a_ramp_without_a_knee_says_so_only_where_bounds_broke():
+    broken = dataclasses.replace(ramp(), knee=None, steps=ramp().steps[-2:])
+    assert "Not even the first step held all bounds." in markdown(broken)
+    unbound = dataclasses.replace(ramp(), knee=None, steps=ramp().steps[:2])
+    assert "step held" not in markdown(unbound)

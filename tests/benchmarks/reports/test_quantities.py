@@ -27,8 +27,8 @@ def test_numbers_have_three_digits_and_no_exponent(value, text):
 
 
 def test_units():
-    assert [ms_text(each) for each in (None, 0.0, 1.234, 99.4, 1234.5)] == [
-        "-", "0", "1.23", "99.4", "1,234",
+    assert [ms_text(each) for each in (None, 0.0, 0.0676, 1.234, 99.4, 1234.5)] == [
+        "-", "0", "0.07", "1.23", "99.4", "1,234",
     ]  # fmt: skip
     assert [bytes_text(each) for each in (None, 0, 1023, 1536, 3 << 30, -2048)] == [
         "-", "0 B", "1,023 B", "1.5 KiB", "3 GiB", "-2 KiB",
