@@ -51,6 +51,7 @@ _TOOL_COMMANDS: Final = {
     ),
     "record": ("benchmarks.recording.record", "write a session down, standing in between"),
     "inspect": ("benchmarks.recording.inspection", "show what happened in a recorded session"),
+    "replay": ("benchmarks.recording.replay", "play a recorded client again, and compare"),
     "bench": ("benchmarks.load.command", "measure a server with a crowd of devices, by a scenario"),
 }
 """Commands for those who build devices: module and summary."""
