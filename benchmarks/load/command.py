@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shlex
 import signal
 import sys
@@ -16,6 +17,7 @@ from typing import Final
 from rich.console import Console
 from rich.live import Live
 
+from benchmarks.load.cores import parse_cores, pin
 from benchmarks.load.runner import Run, Target, serving
 from benchmarks.load.scenario import Scenario, bundled_scenarios, describe, load_scenario
 from benchmarks.load.view import show, snapshot
@@ -32,6 +34,8 @@ _DEFAULT_URL: Final = "ws://127.0.0.1:8765/v1/native"
 _REFRESH_S: Final = 0.5
 _STOPPED: Final = "stopped by the user"
 _COSTS: Final = ("stt_ms", "llm_ms", "tts_ms")
+_SERVED: Final = ("engines", "profile", "capacity", "server_cores", *_COSTS)
+"""Flags about the server that --serve starts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", help="bearer key; PARLEY_KEY in the environment is not seen by ps")
     parser.add_argument("--key-file", type=Path, metavar="FILE", help="file with the bearer key")
     _add_server_arguments(parser)
+    parser.add_argument(
+        "--server-cores", metavar="LIST", help="keep the started server on these, e.g. 0 or 0,2-3"
+    )
+    parser.add_argument("--client-cores", metavar="LIST", help="keep the devices on these")
     parser.add_argument("--sessions", type=int, metavar="N", help="devices at once, without a ramp")
     parser.add_argument("--duration", type=float, metavar="SECONDS", help="measured time of a step")
     parser.add_argument(
@@ -115,7 +123,10 @@ def _run_command(work: Coroutine[None, None, int]) -> int:
 async def _bench(options: argparse.Namespace, console: Console) -> int:
     scenario = load_scenario(options.scenario, _changes(options))
     _check(options)
+    cores = _cores(options.client_cores, "--client-cores")
     async with _target(options, scenario, console) as target:
+        if cores:
+            pin(os.getpid(), cores)  # not before: a started server would inherit it
         run = Run(scenario, target, command=_command())
         with _stoppable(run):
             result = await _watched(run, console, quiet=options.quiet)
@@ -156,10 +167,14 @@ def _check(options: argparse.Namespace) -> None:
     """Refuse flags that would have no effect."""
     if options.serve:
         return
-    given = [name for name in ("engines", "profile", "capacity", *_COSTS) if getattr(options, name)]
+    given = [name for name in _SERVED if getattr(options, name) is not None]
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise ClientError(f"{flags}: for the server that --serve starts; add --serve")
+
+
+def _cores(text: str | None, flag: str) -> frozenset[int]:
+    return frozenset() if text is None else parse_cores(text, flag)
 
 
 @asynccontextmanager
@@ -169,9 +184,10 @@ async def _target(
     if not options.serve:
         yield Target(options.url or _DEFAULT_URL, key=read_key(options.key, options.key_file))
         return
+    cores = _cores(options.server_cores, "--server-cores")
     async with AsyncExitStack() as stack:
         with console.status("starting a server ..."):
-            target = await stack.enter_async_context(serving(scenario, lambda line: None))
+            target = await stack.enter_async_context(serving(scenario, cores=cores))
         yield target
 
 

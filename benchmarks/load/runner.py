@@ -22,6 +22,7 @@ from benchmarks.impairment.link import Cut, CutKind
 from benchmarks.impairment.profiles import PROFILES
 from benchmarks.impairment.relay import Relay
 from benchmarks.load.clients import Client, Records, UtteranceBank
+from benchmarks.load.cores import pin
 from benchmarks.load.judging import judge_run, judge_step, knee, limited_by
 from benchmarks.load.machine import machine, versions
 from benchmarks.load.measurement import totals, with_turns, word_errors
@@ -89,14 +90,22 @@ class Progress:
 
 
 @asynccontextmanager
-async def serving(scenario: Scenario, progress: Callable[[str], None]) -> AsyncIterator[Target]:
+async def serving(
+    scenario: Scenario, *, cores: frozenset[int] = frozenset()
+) -> AsyncIterator[Target]:
     """Start the server that a scenario asks for; it ends with the context.
+
+    Args:
+        scenario: With the plan of its server.
+        cores: Where it shall run; anywhere if empty.
 
     Raises:
         Unreachable: It did not start.
     """
     flags = scenario.server_flags
-    async with serve(*flags, progress=progress) as server:
+    async with serve(*flags) as server:
+        if cores:
+            pin(server.pid, cores)
         yield Target(server.url, served=True, flags=flags)
 
 
