@@ -11,7 +11,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
@@ -55,6 +55,14 @@ _TOOL_COMMANDS: Final = {
     "bench": ("benchmarks.load.command", "measure a server with a crowd of devices, by a scenario"),
 }
 """Commands for those who build devices: module and summary."""
+
+_NESTED: Final[dict[tuple[str, ...], str]] = {("bench", "compare"): "benchmarks.load.comparing"}
+"""Two words that lead to another module than the first one does."""
+
+_NESTED_COMMANDS: Final[Mapping[tuple[str, ...], str]] = {
+    ("bench", "compare"): "benchmarks.reports.compare"
+}
+"""Where a second word changes what the first one does: the module, which declares that word."""
 
 _SERVE_FLAGS: Final = {
     "--host": ("server.host", "HOST"),
@@ -119,12 +127,14 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"parley {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_serve(commands)
-    named = next((word for word in arguments if not word.startswith("-")), "")
+    words = tuple(word for word in arguments if not word.startswith("-"))[:2]
+    named = words[0] if words else ""
     for name, summary in _CLIENT_COMMANDS.items():
         module = f"gateway.client.{name}"
         _add_client_command(commands, name, summary, module if name == named else None)
+    nested = _NESTED_COMMANDS.get(tuple(arguments[:2]))
     for name, (module, summary) in _TOOL_COMMANDS.items():
-        _add_client_command(commands, name, summary, module if name == named else None)
+        _add_client_command(commands, name, summary, (nested or module) if name == named else None)
     _add_config(commands)
     return parser
 

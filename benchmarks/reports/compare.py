@@ -20,13 +20,30 @@ from benchmarks.results import Result
 from gateway.client.commands import FAILED, USER_ERROR
 from gateway.client.errors import ClientError
 
-__all__ = ["add_compare_arguments", "compare", "main", "read_group"]
+__all__ = ["add_arguments", "add_compare_arguments", "compare", "main", "read_group", "run"]
 
 _FILE_WIDTH = 160
 """Characters of a line where no terminal says how many it shows."""
 _STYLES = {"better": "green", "same": "dim", "noise": "yellow", "worse": "bold red"}
 _FATAL = ("scenario", "setting", "processor", "cores")
 _HEADS = ("figure", "base", "new", "ratio", "noise", "verdict")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command as a second word of `parley bench`."""
+    parser.prog = f"{parser.prog} compare"
+    parser.description = "Compare two results, or two groups of repeated runs."
+    parser.add_argument("word", choices=["compare"], help=argparse.SUPPRESS)
+    add_compare_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, and tell what is wrong with files in one line."""
+    try:
+        return compare(options)
+    except ClientError as error:
+        print(f"parley: {error}", file=sys.stderr)
+        return USER_ERROR
 
 
 def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,11 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.reports.compare", description=__doc__, allow_abbrev=False
     )
     add_compare_arguments(parser)
-    try:
-        return compare(parser.parse_args(arguments))
-    except ClientError as error:
-        print(f"parley: {error}", file=sys.stderr)
-        return USER_ERROR
+    return run(parser.parse_args(arguments))
 
 
 def _percent(text: str) -> float:

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.reports.compare import main
 from benchmarks.reports.files import write_result
 from benchmarks.results import Machine
+from gateway import cli
 from tests.benchmarks.reports.runs import ramp, run_with
 
 
@@ -109,6 +110,18 @@ def test_runs_that_ended_early_or_broke_bounds_are_told(save, capsys):
     shown = capsys.readouterr().out
     assert "1 of the runs ended early: the server died" in shown
     assert "a bound of the scenario broke in 1 of 1 new runs" in shown
+
+
+def test_it_is_a_command_of_parley(save, capsys):
+    a, b = save("a.json", hundred(500)), save("b.json", hundred(600))
+    assert cli.main(["bench", "compare", a, b]) == 1
+    assert cli.main(["bench", "compare", a, b, "--threshold", "30"]) == 0
+    capsys.readouterr()
+    assert cli.main(["bench", "compare", a, f"{b}.not"]) == 2
+    assert capsys.readouterr().err.startswith("parley: cannot read")
+    with pytest.raises(SystemExit):
+        cli.main(["bench", "compare", "--help"])
+    assert capsys.readouterr().out.startswith("usage: parley bench compare [-h]")
 
 
 def test_wrong_files_and_flags_are_one_line(save, tmp_path, capsys):
