@@ -1,7 +1,29 @@
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.end_to_end.servers import RunningServer
+
+
+@pytest.fixture(scope="session")
+def real() -> "Iterator[RunningServer]":
+    """A server on the starter models, loaded once for all tests."""
+    from tests.end_to_end.servers import RunningServer, config
+
+    with RunningServer(config()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def scripted() -> "Iterator[RunningServer]":
+    """A server with real voice activity detection; everything behind it is scripted."""
+    from tests.end_to_end.servers import scripted_server
+
+    with scripted_server() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.conftest import real, scripted  # noqa: F401
 from tests.end_to_end.servers import RunningServer, scripted_server
 
 

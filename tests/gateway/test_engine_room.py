@@ -22,9 +22,17 @@ from tests.end_to_end.servers import SCRIPTED, config
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture
 def engine_threads():
+    """The engine threads that a test has started; other tests' servers may have theirs."""
     names = ("recognizer-", "language-model-", "voice-")
-    return [thread for thread in threading.enumerate() if thread.name.startswith(names)]
+    before = set(threading.enumerate())
+
+    def started():
+        new = set(threading.enumerate()) - before
+        return [thread for thread in new if thread.name.startswith(names)]
+
+    return started
 
 
 @pytest.mark.parametrize(
@@ -42,7 +50,9 @@ def test_threads_that_are_configured_are_taken_as_they_are():
     assert (plan.recognizer, plan.language_model, plan.voice) == (3, 5, 2)
 
 
-def test_a_model_file_that_is_missing_is_one_error_before_anything_is_loaded(tmp_path):
+def test_a_model_file_that_is_missing_is_one_error_before_anything_is_loaded(
+    tmp_path, engine_threads
+):
     copy = tmp_path / "models.toml"
     copy.write_bytes((ROOT / "models.toml").read_bytes())  # and none of the models beside it
     with pytest.raises(ModelError, match=str(tmp_path)):
@@ -61,7 +71,9 @@ def real(**changes):
     return RealEngines(settings, replace(profile, **changes)), profile
 
 
-async def test_engines_that_cannot_be_loaded_are_all_named_and_no_thread_stays(tmp_path):
+async def test_engines_that_cannot_be_loaded_are_all_named_and_no_thread_stays(
+    tmp_path, engine_threads
+):
     _, profile = real()
     broken = tmp_path / "broken"
     broken.write_bytes(b"this is no model")
@@ -77,7 +89,7 @@ async def test_engines_that_cannot_be_loaded_are_all_named_and_no_thread_stays(t
     assert engine_threads() == []
 
 
-async def test_a_detector_that_cannot_be_loaded_leaves_no_thread(monkeypatch):
+async def test_a_detector_that_cannot_be_loaded_leaves_no_thread(monkeypatch, engine_threads):
     def load():
         raise EngineUnavailable("onnxruntime is not installed")
 
@@ -93,7 +105,7 @@ async def test_a_detector_that_cannot_be_loaded_leaves_no_thread(monkeypatch):
 
 
 @pytest.mark.engines
-async def test_inside_the_room_the_engines_work_and_outside_they_are_gone():
+async def test_inside_the_room_the_engines_work_and_outside_they_are_gone(engine_threads):
     room, profile = real()
     async with room:
         rate = await call(room.engines.voice, lambda voice, _: voice.sample_rate)
@@ -109,7 +121,7 @@ async def test_inside_the_room_the_engines_work_and_outside_they_are_gone():
         await call(room.engines.voice, lambda voice, _: voice.sample_rate)
 
 
-async def test_the_scripted_room_has_the_stated_costs_and_no_threads():
+async def test_the_scripted_room_has_the_stated_costs_and_no_threads(engine_threads):
     settings = config(engines={**SCRIPTED["engines"], "llm_ms": 40, "tts_ms": 7})
     room = engine_room(settings)
     assert isinstance(room, ScriptedEngines)
