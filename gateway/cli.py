@@ -56,9 +56,6 @@ _TOOL_COMMANDS: Final = {
 }
 """Commands for those who build devices: module and summary."""
 
-_NESTED: Final[dict[tuple[str, ...], str]] = {("bench", "compare"): "benchmarks.load.comparing"}
-"""Two words that lead to another module than the first one does."""
-
 _NESTED_COMMANDS: Final[Mapping[tuple[str, ...], str]] = {
     ("bench", "compare"): "benchmarks.reports.compare"
 }
@@ -127,8 +124,7 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"parley {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_serve(commands)
-    words = tuple(word for word in arguments if not word.startswith("-"))[:2]
-    named = words[0] if words else ""
+    named = next((word for word in arguments if not word.startswith("-")), "")
     for name, summary in _CLIENT_COMMANDS.items():
         module = f"gateway.client.{name}"
         _add_client_command(commands, name, summary, module if name == named else None)

@@ -21,7 +21,7 @@ from benchmarks.load.cores import parse_cores, pin
 from benchmarks.load.runner import Run, Target, serving
 from benchmarks.load.scenario import Scenario, bundled_scenarios, describe, load_scenario
 from benchmarks.load.view import show, snapshot
-from benchmarks.reports.files import write_result
+from benchmarks.reports.render import write_reports
 from benchmarks.results import Result
 from gateway.client.commands import FAILED, USER_ERROR, read_key
 from gateway.client.errors import ClientError
@@ -45,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "impossible, 130 it was stopped. Ctrl-C ends a run early, with a report; twice, at once."
     )
     parser.add_argument(
-        "scenario", nargs="?", help="name of a bundled scenario, or a TOML file; see --list"
+        "scenario",
+        nargs="?",
+        help="name of a bundled scenario, or a TOML file (see --list); or `compare`, for results",
     )
     parser.add_argument("--list", action="store_true", help="list scenarios and their keys")
     where = parser.add_mutually_exclusive_group()
@@ -68,7 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECTION.KEY=VALUE",
         help="change any key of the scenario; may be repeated",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.json",
+        help="write the result as JSON, with a page (.html) and a summary (.md) beside it",
+    )
     parser.add_argument("--quiet", action="store_true", help="no live view")
 
 
@@ -130,11 +137,10 @@ async def _bench(options: argparse.Namespace, console: Console) -> int:
         run = Run(scenario, target, command=_command())
         with _stoppable(run):
             result = await _watched(run, console, quiet=options.quiet)
-    if options.out is not None:
-        write_result(options.out, result)
+    written = () if options.out is None else write_reports(result, options.out)
     show(result, console)
-    if options.out is not None:
-        console.print(f"wrote {options.out}", style="dim", markup=False)
+    for path in written:
+        console.print(f"wrote {path}", style="dim", markup=False)
     if result.incomplete == _STOPPED:
         return _INTERRUPTED
     return 0 if result.passed else FAILED
@@ -164,7 +170,9 @@ def _changes(options: argparse.Namespace) -> list[str]:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse flags that would have no effect."""
+    """Refuse flags that would have no effect, and files that would overwrite each other."""
+    if options.out is not None and options.out.suffix in (".html", ".md"):
+        raise ClientError(f"--out {options.out} names the page or the summary; name the .json")
     if options.serve:
         return
     given = [name for name in _SERVED if getattr(options, name) is not None]

@@ -311,7 +311,11 @@ def test_the_command_writes_its_result_and_says_by_its_exit_code_how_it_went(
     assert result.settings["sessions"]["duration_s"] == 0.8
     printed = capsys.readouterr().out
     assert "end of speech" in printed
-    assert str(out) in printed
+    for suffix in (".json", ".html", ".md"):
+        assert str(out.with_suffix(suffix)) in printed
+        assert out.with_suffix(suffix).stat().st_size > 500
+    assert cli.main(["bench", "compare", str(out), str(out)]) == 0
+    assert "1.00" in capsys.readouterr().out
     code = cli.main([*flags, *changes, "--set", "bounds.loop_lag_p99_ms=0", "--quiet"])
     assert code == 1
     assert "broken: loop_lag_p99_ms" in capsys.readouterr().out
@@ -326,6 +330,9 @@ def test_the_command_writes_its_result_and_says_by_its_exit_code_how_it_went(
         (["bench", "smoke", "--llm-ms", "5"], "--llm-ms: for the server that --serve starts"),
         (["bench", "smoke", "--url", "http://x"], "http://x is no address"),
         (["bench", "shed", "--serve", "--capacity", "0"], "--capacity 0"),
+        (["bench", "smoke", "--out", "smoke.html"], "name the .json"),
+        (["bench", "smoke", "--serve", "--server-cores", "x"], "--server-cores x"),
+        (["bench", "compare", "a.json", "b.json"], "cannot read a.json"),
     ],
 )
 def test_what_the_user_can_fix_is_one_line_and_exit_code_2(flags, part, capsys):
