@@ -1,9 +1,11 @@
 """What a scenario may say, and what it is told when it says something else."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from benchmarks import load
 from benchmarks.load.scenario import (
     Scenario,
     ScenarioError,
@@ -123,3 +125,16 @@ def test_the_keys_are_described_with_their_defaults():
     assert keys["sessions.count"] == Scenario("x").sessions.count
     assert all(text for _, _, text in describe())
     json.dumps(keys)
+
+
+def table(name):
+    """Lines of a table in the README, less its head."""
+    text = (Path(load.__file__).parent / "README.md").read_text(encoding="utf-8")
+    return text.split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0].splitlines()[2:]
+
+
+def test_the_readme_lists_every_scenario_and_every_key():
+    scenarios = [f"| `{name}` | {text} |" for name, text in bundled_scenarios().items()]
+    assert table("scenarios") == scenarios
+    keys = [f"| `{key}` | `{json.dumps(value)}` | {text} |" for key, value, text in describe()]
+    assert table("keys") == keys
