@@ -6,7 +6,7 @@ A figure that a run has no values for is left out, so that nothing on the page i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -43,13 +43,8 @@ _MEBIBYTE: Final = float(1 << 20)
 _WIDE: Final = Frame(960, 260, left=56)
 _CURVES: Final = ("hang_over_ms", "final_ms", "first_audio_ms", "first_audible_ms")
 _CURVE_SLOTS: Final = {name: slot for slot, name in enumerate(_CURVES, start=1)}
-_BAD_KINDS: Final = (
-    "turn_failed",
-    "session_failed",
-    "server_gone",
-    "client_overloaded",
-    "unreachable",
-)
+_PLANNED_KINDS: Final = ("disconnect", "slow_reader", "cut", "stall", "stopped")
+"""Faults that scenarios and people want; a refusal may be wanted, or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +76,7 @@ def capacity_figures(result: Result) -> list[Figure]:
     """What more sessions did to the server; nothing of a run with a single step."""
     if len(result.steps) < 2:
         return []
-    return [
+    found = [
         _step_figure(
             result,
             "Latency of a turn, by sessions",
@@ -124,6 +119,9 @@ def capacity_figures(result: Result) -> list[Figure]:
         ),
         _engine_figure(result),
     ]
+    hollow = "Hollow points: a bound broke there."
+    broke = any(not step.held for step in result.steps)
+    return [replace(figure, note=hollow) if broke else figure for figure in found]
 
 
 def resource_figures(result: Result) -> list[Figure]:
@@ -191,9 +189,9 @@ def timeline_figures(result: Result) -> list[Figure]:
         Lane(
             kind.replace("_", " "),
             [Event(fault.at_s, _fault_text(fault)) for fault in kinds[kind]],
-            2 if kind in _BAD_KINDS else 1,
+            1 if kind in _PLANNED_KINDS else 2,
         )
-        for kind in sorted(kinds, key=lambda kind: (kind not in _BAD_KINDS, kind))
+        for kind in sorted(kinds, key=lambda kind: (kind in _PLANNED_KINDS, kind))
     ]
     last = max(fault.at_s for fault in result.faults)
     chart = timeline_chart(
@@ -202,7 +200,7 @@ def timeline_figures(result: Result) -> list[Figure]:
         title="Faults and errors over time",
         marks=_step_marks(result),
     )
-    note = "Rest on a mark to read what happened. Orange: unwanted; blue: part of the scenario."
+    note = "Rest on a mark to read what happened. Blue is part of the scenario; orange may not be."
     return [Figure("Faults and errors", chart, note, wide=True)]
 
 
@@ -400,7 +398,7 @@ def _over_time(
     chart = line_chart(
         series,
         time_axis(max(result.duration_s, last)),
-        axis_over(values, unit=unit, count=4),
+        replace(axis_over(values, unit=unit, count=4), whole=not unit),
         title=f"{title} over time",
         marks=_step_marks(result),
     )

@@ -74,7 +74,7 @@ def tiles(result: Result) -> list[tuple[str, str, str]]:
     if result.sessions_per_core is not None:
         found.append(("sessions per core", number_text(result.sessions_per_core), "at the knee"))
     if totals.turns:
-        text = f"in {totals.replies_with_underruns:,} replies"
+        text = f"in {_counted(totals.replies_with_underruns, 'reply', 'replies')}"
         found.append(("underruns", f"{totals.underruns:,}", text))
     if totals.wer is not None:
         found.append(("word errors", share_text(totals.wer), "of the words of all references"))
@@ -315,7 +315,7 @@ def _failures(result: Result) -> Markup | None:
         for turn in failed[:_LISTED]
     ]  # fmt: skip
     heads = ["session", "turn", "kind", "utterance", "code", "why", "at s"]
-    return _details(f"{len(failed):,} failed turns", len(failed), heads, rows)
+    return _details(_counted(len(failed), "failed turn"), len(failed), heads, rows)
 
 
 def _faults(result: Result) -> Markup | None:
@@ -326,7 +326,11 @@ def _faults(result: Result) -> Markup | None:
     ]  # fmt: skip
     count = len(result.faults)
     heads = ["kind", "session", "detail", "at s"]
-    return _details(f"{count:,} faults", count, heads, rows)
+    return _details(_counted(count, "fault"), count, heads, rows)
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def _details(

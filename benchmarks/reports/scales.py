@@ -26,12 +26,14 @@ class Axis:
         high: Value at its end; above ``low``.
         unit: Shown beside it.
         divisor: Values are shown divided by this.
+        whole: Only whole numbers are labelled: the axis counts things.
     """
 
     low: float
     high: float
     unit: str = ""
     divisor: float = 1.0
+    whole: bool = False
 
     def place(self, value: float, begin: float, end: float) -> float:
         """The position of a value between two positions; values beyond the axis stay at its end."""
@@ -41,6 +43,8 @@ class Axis:
     def labels(self, count: int = 5) -> tuple[tuple[float, str], ...]:
         """Round values on the axis and their texts."""
         scaled = ticks(self.low / self.divisor, self.high / self.divisor, count)
+        if self.whole:
+            scaled = tuple(value for value in scaled if value == round(value))
         return tuple((value * self.divisor, number_text(value, 6)) for value in scaled)
 
 

@@ -46,6 +46,9 @@ def test_the_capacity_curve_shows_every_step_the_knee_and_the_limit():
     curve = capacity_figures(ramp())[0].chart
     assert curve.count("<circle") == 10
     assert curve.count('class="hollow"') == 4
+    assert {figure.note for figure in capacity_figures(ramp())} == {
+        "Hollow points: a bound broke there."
+    }
     assert ">knee: 40</text>" in curve
     assert ">p95 of the first step × 1.25</text>" in curve
     assert "80 sessions, p95 783 ms, N 40; broken: latency_ratio" in curve

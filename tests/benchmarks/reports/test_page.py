@@ -95,7 +95,7 @@ def test_a_page_shows_machine_command_versions_and_verdict():
     for text in (
         "passed", "parley bench capacity --serve --engines scripted", "parley 0.1.0",
         "a processor, 2 cores, 8 GiB, Linux 6.1, load before the run 0.4", "server.stt_ms",
-        "the client was the bottleneck for 2 s", "1 failed turns", "no reply within 60 s",
+        "the client was the bottleneck for 2 s", "1 failed turn", "no reply within 60 s",
     ):  # fmt: skip
         assert text in shown, text
     assert "incomplete" in read(page(RUNS["nothing"])).texts

@@ -73,6 +73,11 @@ def test_labels_are_in_the_unit_that_is_shown():
     assert time_axis(600).labels()[1] == (120, "2")
 
 
+def test_an_axis_that_counts_things_has_no_halves():
+    assert [text for _, text in Axis(0, 2, whole=True).labels()] == ["0", "1", "2"]
+    assert [text for _, text in Axis(0, 2).labels()] == ["0", "0.5", "1", "1.5", "2"]
+
+
 def test_thinning_keeps_peaks_order_and_short_lists():
     points = [(float(x), 1.0) for x in range(10_000)]
     points[5_003] = (5_003.0, 99.0)
