@@ -141,6 +141,7 @@ class Relay:
         self._cuts: dict[int, asyncio.Future[CutKind]] = {}
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[None]] = set()
+        self._is_leaving = False
         self._listener: asyncio.Server | None = None
 
     async def __aenter__(self) -> Relay:
@@ -151,10 +152,16 @@ class Relay:
         """
         host, port = self._listen
         self._listener = await asyncio.start_server(
-            self._accept, host, port, limit=_READ_BYTES, backlog=self._max_connections
+            self._accept,
+            host,
+            port,
+            limit=_READ_BYTES,
+            backlog=self._max_connections,
+            start_serving=False,
         )
         self.port = self._listener.sockets[0].getsockname()[1]
         await self._tasks.__aenter__()
+        await self._listener.start_serving()
         return self
 
     async def __aexit__(
@@ -165,6 +172,7 @@ class Relay:
     ) -> None:
         """Stop listening, and reset what is open."""
         assert self._listener is not None
+        self._is_leaving = True
         self._listener.close()
         for task in self._running:
             task.cancel()
@@ -188,7 +196,8 @@ class Relay:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Judge a new connection, and give it a task."""
         _tune(writer)
-        if self.admission is Admission.REFUSE or len(self._running) >= self._max_connections:
+        is_full = len(self._running) >= self._max_connections
+        if self.admission is Admission.REFUSE or is_full or self._is_leaving:
             self.counters.refused += 1
             _reset(writer)
             return

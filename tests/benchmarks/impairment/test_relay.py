@@ -261,3 +261,33 @@ async def test_a_device_learns_of_a_cut(server):
             await device.ask("Tell me a long story.", timeout_s=20)
         assert ended.value.code == 1006
     assert relay.counters.down.passed == 3000
+
+
+async def test_a_relay_that_is_left_at_once_drops_whoever_was_about_to_connect():
+    async def knock(port):
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await reader.read()
+        except OSError:
+            return
+        writer.close()
+
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with (
+        asyncio.timeout(WITHIN_S),
+        asyncio.TaskGroup() as tasks,
+        Relay("127.0.0.1", port, Profile("test")) as relay,
+    ):
+        for _ in range(20):
+            tasks.create_task(knock(relay.port))
+        await asyncio.sleep(0)
+    server.close()
+    assert relay.counters.open == 0
+
+
+async def test_an_address_in_use_is_the_callers_error():
+    async with echo() as (relay, _):
+        with pytest.raises(OSError, match="in use"):
+            async with Relay("h", 1, Profile("test"), listen=("127.0.0.1", relay.port)):
+                pass
