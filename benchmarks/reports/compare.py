@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from math import comb
 from pathlib import Path
 
 from rich.console import Console
@@ -25,6 +26,8 @@ __all__ = ["add_arguments", "add_compare_arguments", "compare", "main", "read_gr
 _FILE_WIDTH = 160
 """Characters of a line where no terminal says how many it shows."""
 _STYLES = {"better": "green", "same": "dim", "noise": "yellow", "worse": "bold red"}
+_FEW_ODDS = 100
+"""Groups so small that chance sets more figures apart than one in so many are told."""
 _FATAL = ("scenario", "setting", "processor", "cores")
 _HEADS = ("figure", "base", "new", "ratio", "noise", "verdict")
 
@@ -158,6 +161,12 @@ def _notes(base: Sequence[Result], new: Sequence[Result]) -> tuple[str, ...]:
         found.append(
             "a single run cannot show how far repeated runs lie apart: the noise of its latencies "
             "is that of its number of turns alone; give folders of three runs or more"
+        )
+    odds = comb(len(base) + len(new), len(new))
+    if len(base) > 1 and len(new) > 1 and odds < _FEW_ODDS:
+        found.append(
+            f"with {len(base)} and {len(new)} runs, chance alone sets 1 figure in {odds} of equal "
+            "groups apart as worse (if the runs differ by more than the threshold); more runs do not"
         )
     stopped = [run.incomplete for run in (*base, *new) if run.incomplete is not None]
     if stopped:

@@ -58,6 +58,12 @@ def test_a_folder_is_a_group_of_repeated_runs(save, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "505 ms (3 runs)" in shown
     assert "single run" not in shown
+    assert "with 3 and 3 runs, chance alone sets 1 figure in 20 of equal groups apart" in shown
+    for number in (3, 4):
+        save(f"base/{number}.json", hundred(500))
+        save(f"new/{number}.json", hundred(600))
+    assert main([str(tmp_path / "base"), str(tmp_path / "new")]) == 1
+    assert "chance alone" not in capsys.readouterr().out
 
 
 def test_markdown_is_a_table(save, capsys):
