@@ -114,7 +114,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The end of a connection, at a byte or at a time, whichever comes first.
+    """The end of a connection, at a byte, at a frame or at a time, whichever comes first.
 
     Attributes:
         kind: How.
@@ -123,6 +123,8 @@ class Cut:
         after_s: So long after the connection was accepted; None for no such limit.
         direction: Whose bytes count.
         times: Only the first so many connections are cut; None for all.
+        at_frame: After so many whole WebSocket frames in ``direction``, control frames included;
+            not through TLS. None for no such limit.
     """
 
     kind: CutKind
@@ -130,12 +132,14 @@ class Cut:
     after_s: float | None = None
     direction: Direction = Direction.DOWN
     times: int | None = None
+    at_frame: int | None = None
 
     def __post_init__(self) -> None:
-        if self.at_byte is None and self.after_s is None:
+        if self.at_byte is None and self.after_s is None and self.at_frame is None:
             raise ValueError("a cut needs a byte or a time; say at which byte, or after how long")
-        if self.at_byte is not None and self.at_byte < 1:
-            raise ValueError(f"a cut at byte {self.at_byte} cannot be; count from 1")
+        for unit, number in (("byte", self.at_byte), ("frame", self.at_frame)):
+            if number is not None and number < 1:
+                raise ValueError(f"a cut at {unit} {number} cannot be; count from 1")
         if self.after_s is not None and not 0 < self.after_s < float("inf"):
             raise ValueError(f"a cut after {self.after_s:g} s cannot be; give more than 0")
 

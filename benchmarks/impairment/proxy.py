@@ -78,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cut", choices=[each.value for each in CutKind], help="end connections early"
     )
     parser.add_argument("--at-byte", type=int, metavar="N", help="... after N bytes downwards")
+    parser.add_argument("--at-frame", type=int, metavar="N", help="... after N WebSocket frames")
     parser.add_argument("--after", type=float, metavar="S", help="... after S seconds")
     parser.add_argument("--cut-times", type=int, metavar="N", help="... only the first N")
     parser.add_argument(
@@ -189,14 +190,16 @@ def _stall(text: str) -> Stall | None:
 
 
 def _cut(options: argparse.Namespace, usual: Cut | None) -> Cut | None:
-    given = (options.at_byte, options.after, options.cut_times)
+    given = (options.at_byte, options.after, options.cut_times, options.at_frame)
     if options.cut is None:
         if any(value is not None for value in given):
-            raise ValueError("--at-byte, --after and --cut-times belong to --cut fin or --cut rst")
+            raise ValueError(
+                "--at-byte, --at-frame, --after and --cut-times belong to --cut fin or --cut rst"
+            )
         return usual
     direction = Direction(options.only) if options.only else Direction.DOWN
-    at_byte, after_s, times = given
-    return Cut(CutKind(options.cut), at_byte, after_s, direction, times)
+    at_byte, after_s, times, at_frame = given
+    return Cut(CutKind(options.cut), at_byte, after_s, direction, times, at_frame)
 
 
 async def _relay(options: argparse.Namespace) -> int:

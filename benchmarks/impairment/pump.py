@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from benchmarks.impairment.frames import FrameCounter
 from benchmarks.impairment.link import Link, LinkSchedule, slices
 
 __all__ = ["CutReached", "Pump", "Traffic"]
@@ -48,6 +49,7 @@ class Pump:
         schedule: When what arrives, on the running loop's clock.
         traffic: Counts.
         limit: Bytes after which `run` raises `CutReached`.
+        frames: Finds the frame after which it does.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Pump:
         schedule: LinkSchedule,
         traffic: Traffic,
         limit: int | None = None,
+        frames: FrameCounter | None = None,
     ) -> None:
         self.moved_at = asyncio.get_running_loop().time()
         """When bytes were last read or written."""
@@ -70,6 +73,7 @@ class Pump:
         self._schedule = schedule
         self._traffic = traffic
         self._left = limit
+        self._frames = frames
         self._held = 0
         self._on_the_way: deque[tuple[float, bytes]] = deque()
         self._changed = asyncio.Event()
@@ -128,18 +132,24 @@ class Pump:
             await self._pass_on(piece)
 
     async def _pass_on(self, piece: bytes) -> None:
-        last = self._left is not None and len(piece) >= self._left
-        allowed = piece[: self._left] if last else piece
+        allowed, is_last = self._allowed(piece)
         await self._write(allowed)
         self.moved_at = self._clock()
         self._traffic.passed += len(allowed)
         self._traffic.held -= len(piece)
         self._held -= len(piece)
         self._changed.set()
-        if last:
+        if is_last:
             raise CutReached
+
+    def _allowed(self, piece: bytes) -> tuple[bytes, bool]:
+        """What of a slice may pass, and whether that is the end."""
+        end = self._frames.feed(piece) if self._frames is not None else None
         if self._left is not None:
+            end = min(self._left, len(piece) + 1 if end is None else end)
             self._left -= len(piece)
+            end = end if end <= len(piece) else None
+        return piece[:end], end is not None
 
     def _arrival(self, size: int) -> float:
         return self._schedule.arrival(size, self._clock())

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from benchmarks.impairment.frames import FrameCounter
 from benchmarks.impairment.link import (
     Admission,
     Cut,
@@ -276,7 +277,7 @@ class Relay:
         is_up = direction is Direction.UP
         link = way.profile.up if is_up else way.profile.down
         draw = random.Random(f"{self._seed}/{way.serial}/{direction}").random
-        counted = way.cut is not None and way.cut.direction is direction
+        cut = way.cut if way.cut is not None and way.cut.direction is direction else None
         return Pump(
             source[0].read,
             _writing(sink[1]),
@@ -284,7 +285,8 @@ class Relay:
             link=link,
             schedule=LinkSchedule(link, opened=way.opened, draw=draw),
             traffic=self.counters.up if is_up else self.counters.down,
-            limit=way.cut.at_byte if way.cut is not None and counted else None,
+            limit=cut.at_byte if cut is not None else None,
+            frames=FrameCounter(cut.at_frame) if cut is not None and cut.at_frame else None,
         )
 
     async def _watch(self, way: _Way, pumps: tuple[Pump, Pump]) -> None:

@@ -110,6 +110,7 @@ def test_slices_put_together_are_what_was_cut(content, size):
         (lambda: Stall(1, 1000), "leaves no time between"),
         (lambda: Cut(CutKind.FIN), "a byte or a time"),
         (lambda: Cut(CutKind.FIN, at_byte=0), "count from 1"),
+        (lambda: Cut(CutKind.FIN, at_frame=0), "at frame 0 cannot be; count from 1"),
         (lambda: Cut(CutKind.RST, after_s=0), "more than 0"),
     ],
 )

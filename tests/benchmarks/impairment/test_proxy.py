@@ -46,6 +46,7 @@ def test_a_loss_brings_its_recovery():
 
 def test_cuts_are_read():
     assert network(options("--cut", "rst", "--at-byte", "9")).cut == Cut(CutKind.RST, at_byte=9)
+    assert network(options("--cut", "fin", "--at-frame", "4")).cut == Cut(CutKind.FIN, at_frame=4)
     upwards = network(options("--cut", "fin", "--after", "2", "--only", "up", "--cut-times", "1"))
     assert upwards.cut == Cut(CutKind.FIN, None, 2.0, Direction.UP, 1)
     assert network(options("--profile", "flaky")).cut == PROFILES["flaky"].cut

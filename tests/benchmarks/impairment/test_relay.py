@@ -1,10 +1,14 @@
 """The relay between real sockets: what passes, and every way in which a connection can end."""
 
 import asyncio
+import contextlib
 import time
 from contextlib import asynccontextmanager
 
 import pytest
+import websockets.asyncio.client
+import websockets.asyncio.server
+from websockets.exceptions import ConnectionClosed
 
 from benchmarks.impairment.link import Admission, Cut, CutKind, Direction, Link, Profile, Stall
 from benchmarks.impairment.profiles import PROFILES
@@ -223,6 +227,35 @@ async def test_a_sender_waits_when_the_receiver_does_not_read():
         assert relay.counters.down.most_held <= 8192
         assert relay.counters.down.passed < 10_000_000
         writer.transport.abort()
+
+
+@pytest.mark.parametrize("direction", Direction)
+async def test_a_connection_is_cut_after_a_whole_websocket_frame(direction):
+    heard = []
+
+    async def note(socket):
+        with contextlib.suppress(ConnectionClosed):
+            async for message in socket:
+                heard.append(message)
+                await socket.send(message)
+
+    profile = Profile("cut", cut=Cut(CutKind.FIN, at_frame=3, direction=direction))
+    async with (
+        asyncio.timeout(WITHIN_S),
+        websockets.asyncio.server.serve(note, "127.0.0.1", 0) as server,
+    ):
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with Relay("127.0.0.1", port, profile) as relay:
+            returned = []
+            async with websockets.asyncio.client.connect(f"ws://127.0.0.1:{relay.port}") as socket:
+                for size in (0, 200, 70_000, 5):
+                    await socket.send(b"x" * size)
+                with pytest.raises(ConnectionClosed) as error:
+                    while True:
+                        returned.append(len(await socket.recv()))
+    assert error.value.rcvd is None
+    received = [len(message) for message in heard] if direction is Direction.UP else returned
+    assert received == [0, 200, 70_000]
 
 
 def test_an_address_keeps_its_path_behind_the_relay():
