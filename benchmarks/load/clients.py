@@ -159,15 +159,15 @@ class Client:
         self._random = random.Random(f"{scenario.seed}/{place}")
         self._spoken = place  # everybody begins with another sentence
         self._interruptions = place
-        self.done = False
-        """Whether it has left for good: the server refused it."""
 
     async def run(self) -> None:
-        """Come and go until the run stops; cancelling ends a session at once."""
+        """Come and go until the run stops; cancelling ends a session at once.
+
+        Who is refused comes again, unless the scenario counts on who is refused.
+        """
         while not self._records.stopping.is_set():
             outcome = await self._visit()
-            if outcome == "refused" and not self._scenario.sessions.turns:
-                self.done = True
+            if outcome == "refused" and self._scenario.bounds.refused_excess:
                 return
             pause = self._scenario.sessions.pause_s
             await self._rest(pause if outcome in ("completed", "abandoned") else _BACK_OFF_S)
@@ -279,12 +279,25 @@ class Client:
                 await self._speak(visit, plan, timeout_s)
         except (SessionEnded, WaitExpired) as error:
             code = f"close.{error.code}" if isinstance(error, SessionEnded) else "timeout"
-            record = TurnRecord(
-                plan.session, plan.index, plan.step, plan.kind, plan.utterance, plan.codec,
-                begin_s=begun, reference=plan.reference,
-            )  # fmt: skip
-            self._records.turn(failure(record, _error_code(visit.device) or code, str(error)))
+            self._fail(plan, begun, _error_code(visit.device) or code, str(error))
             raise  # a device that waits in vain is turned off and on again
+        except asyncio.CancelledError:
+            self._fail(plan, begun, "unfinished", "it was not over when the run ended")
+            raise
+
+    def _fail(self, plan: TurnPlan, begun_s: float, code: str, error: str) -> None:
+        """Note a turn of which nothing but its beginning is known."""
+        record = TurnRecord(
+            plan.session,
+            plan.index,
+            plan.step,
+            plan.kind,
+            plan.utterance,
+            plan.codec,
+            begin_s=begun_s,
+            reference=plan.reference,
+        )
+        self._records.turn(failure(record, code, error))
 
     def _plan(self, visit: _Visit) -> TurnPlan:
         scenario, speech = self._scenario, self._scenario.speech

@@ -371,10 +371,21 @@ class Run:
         self._records.stopping.set()
         tasks = [task for _, task in self._clients]
         if tasks:
-            await asyncio.wait(tasks, timeout=self._scenario.sessions.drain_s + _LAST_S)
+            _, late = await asyncio.wait(tasks, timeout=self._scenario.sessions.drain_s + _LAST_S)
+            for task in late:
+                task.cancel()
+            for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    self._note_crash(ended)
         # A slow turn is over only now, and belongs to the step in which it began.
         for index, step in enumerate(self._steps):
             self._steps[index] = self._judged(step)
+
+    def _note_crash(self, error: Exception) -> None:
+        """A device ended by a mistake of its own: say so, and keep what was measured."""
+        what = f"a device crashed: {error!r}"
+        self._records.fault("device_crashed", detail=what)
+        self._incomplete = self._incomplete or what
 
     async def _wait(self, seconds: float) -> None:
         """Sleep, but not after the run was stopped."""

@@ -98,7 +98,9 @@ class SessionPlan:
         0, "turns until a device leaves and another comes (churn); 0: it stays", least=0
     )
     pause_s: float = _key(0.5, "until the next device comes", least=0, most=600)
-    drain_s: float = _key(20.0, "at the end, for turns in progress", least=0, most=600)
+    drain_s: float = _key(
+        30.0, "at the end, for turns in progress; later ones have failed", least=0, most=600
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class ServerPlan:
     llm_ms: float = _key(100.0, "stated time to the first token", least=0, most=60_000)
     tts_ms: float = _key(100.0, "stated cost of a spoken segment", least=0, most=60_000)
     max_sessions: int = _key(
-        0, "sessions at once; 0: as many as the scenario opens", least=0, most=10_000
+        0, "sessions at once; 0: twice as many as there are devices", least=0, most=10_000
     )
     flags: tuple[str, ...] = _key((), "more flags of `parley serve`")
 
@@ -233,8 +235,12 @@ class Scenario:
 
     @property
     def max_sessions(self) -> int:
-        """What the server that is started for it admits."""
-        return self.server.max_sessions or max(self.steps) + 1
+        """What the server that is started for it admits.
+
+        Twice the devices: a session whose connection was lost may stay a while, and its device
+        comes again.
+        """
+        return self.server.max_sessions or min(10_000, 2 * max(self.steps) + 1)
 
     @property
     def codecs(self) -> tuple[Codec, ...]:

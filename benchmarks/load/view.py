@@ -49,7 +49,8 @@ def snapshot(progress: Progress) -> Group:
 def show(result: Result, console: Console) -> None:
     """Print what a run found."""
     totals = result.totals
-    console.print(_table(result))
+    if any(not turn.failed for turn in result.turns):
+        console.print(_table(result))
     if len(result.steps) > 1:
         console.print(_steps(result))
     for line in _facts(result):

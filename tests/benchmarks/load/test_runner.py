@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from benchmarks.load import clients, runner
 from benchmarks.load.runner import Run, Target
 from benchmarks.load.scenario import load_scenario, parse_scenario
 from benchmarks.results import from_json, to_json
@@ -256,6 +257,24 @@ def test_a_run_that_is_stopped_reports_what_it_has(results):
     assert not result.passed
     assert result.turns
     assert result.duration_s < 60
+
+
+async def test_a_turn_that_is_not_over_when_the_run_ends_has_failed(server, monkeypatch):
+    monkeypatch.setattr(runner, "_LAST_S", 0.0)
+    changes = ["sessions.drain_s=0", "sessions.count=1", "speech.utterances=['count']"]
+    scenario = load_scenario("smoke", [*QUICK, *VAD, *changes])
+    result = await run(scenario, server.url)
+    assert result.totals.errors == {"unfinished": 1}
+    assert [each.outcome for each in result.sessions] == ["stopped"]
+    assert not result.passed
+
+
+async def test_a_device_that_crashes_makes_the_run_incomplete(server, monkeypatch):
+    monkeypatch.setattr(clients.Client, "_plan", lambda self, visit: 1 / 0)
+    result = await run(load_scenario("smoke", [*QUICK, *ONE]), server.url)
+    assert "ZeroDivisionError" in result.incomplete
+    assert not result.passed
+    assert [fault.kind for fault in result.faults] == ["device_crashed"]
 
 
 async def test_a_server_that_dies_mid_run_ends_the_run_with_a_report():

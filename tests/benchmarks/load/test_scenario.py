@@ -112,7 +112,7 @@ def test_formats_rotate_and_down_follows_up():
 def test_the_server_gets_room_for_everybody_and_the_stated_costs():
     scenario = parse_scenario("mine", "[sessions]\nramp = [2, 40]\n[server]\nllm_ms = 30")
     flags = scenario.server_flags
-    assert flags[:4] == ("--engines", "scripted", "--max-sessions", "41")
+    assert flags[:4] == ("--engines", "scripted", "--max-sessions", "81")
     assert "engines.llm_ms=30" in flags
     assert scenario.stated_ms == 130
     settings = dict(flag.partition("=")[::2] for flag in flags if flag.startswith("engines."))
