@@ -489,6 +489,8 @@ class Dialogue:
         if state is PlayoutState.FLUSHED and exchange is self._active:
             state = PlayoutState.DONE  # of its own accord: what it has not got yet is still to come
         exchange.reply.playout.on_report(pts, state, self._clock())
+        if exchange is self._active and exchange.reply.done and not self._unheard(exchange.reply):
+            self._over(exchange)  # now: a command right behind this report interrupts nothing
         self._moved(exchange)
 
     def delivered(self, response: str, end_pts: int) -> None:
@@ -611,14 +613,18 @@ class Dialogue:
         self._report(done)
 
     async def _heard_out(self, exchange: _Exchange, reply: Reply) -> None:
-        playout = reply.playout
-        while playout is not None and reply.audio_started:
+        while (left := self._unheard(reply)) > 0:
             exchange.moved.clear()
-            everything_sent = playout.sent >= reply.total_pts
-            left = playout.remaining(self._clock()) if everything_sent else WATCH_STEP_S
-            if left <= 0:
-                return
             await event_within(exchange.moved, min(left, WATCH_STEP_S))
+
+    def _unheard(self, reply: Reply) -> float:
+        """Seconds until the reply has been heard, as far as known; 0 where it has no sound."""
+        playout = reply.playout
+        if playout is None or not reply.audio_started:
+            return 0.0
+        if playout.sent < reply.total_pts:
+            return WATCH_STEP_S
+        return playout.remaining(self._clock())
 
     def _over(self, exchange: _Exchange) -> None:
         """The reply has been heard, or there is none to give."""

@@ -19,6 +19,7 @@ from pipeline.events import (
     StopReason,
 )
 from pipeline.persona import ClockPlacement, Persona
+from pipeline.playout import PlayoutState
 from tests.pipeline.conversations import LONG, conversation, silence, speech
 from tests.virtual_time import run
 
@@ -646,5 +647,20 @@ def test_half_duplex_what_is_still_said_when_the_reply_has_ended_is_heard():
             await talk.hear(np.concatenate([speech(1.0), silence(1.5)]))
             await talk.device.state(DialogueState.LISTENING)
             assert len(talk.device.of(events.TranscriptReady)) == 2
+
+    run(scene())
+
+
+def test_what_is_typed_right_behind_the_end_of_playout_interrupts_nothing():
+    async def scene():
+        async with conversation(replies=["Good day.", "Fine."]) as talk:
+            talk.dialogue.type("Hello.")
+            await talk.device.until(lambda: bool(talk.device.of(events.ReplyDone)))
+            ended = talk.device.of(events.ReplyAudioEnded)[0]
+            talk.dialogue.playout(ended.response, ended.pts, PlayoutState.DONE)
+            talk.dialogue.type("And again.")
+            await talk.device.until(lambda: len(talk.device.of(events.ReplyDone)) == 2)
+            assert talk.device.of(events.ReplyInterrupted) == []
+            assert talk.device.of(events.ReplyCut) == []
 
     run(scene())
