@@ -138,7 +138,9 @@ class Run:
         self._origin = clock()
         self._records = Records(self._origin, clock)
         self._load = ClientLoad()
-        self._sampler = Sampler(target.url, self._load, origin=self._origin, clock=clock)
+        self._sampler = Sampler(
+            target.url, self._load, origin=self._origin, clock=clock, key=target.key
+        )
         self._steps: list[Step] = []
         self._clients: list[tuple[Client, asyncio.Task[None]]] = []
         self._random = random.Random(scenario.seed)

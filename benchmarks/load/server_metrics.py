@@ -118,7 +118,13 @@ class Sampler:
     """
 
     def __init__(
-        self, url: str, load: ClientLoad, *, origin: float, clock: Callable[[], float]
+        self,
+        url: str,
+        load: ClientLoad,
+        *,
+        origin: float,
+        clock: Callable[[], float],
+        key: str | None = None,
     ) -> None:
         self.samples: list[ServerSample] = []
         self.pages: list[MetricsPage] = []
@@ -128,6 +134,7 @@ class Sampler:
         self._load = load
         self._origin = origin
         self._clock = clock
+        self._key = key
         self._failures = 0
 
     async def run(self, interval_s: float = SAMPLE_S) -> None:
@@ -139,8 +146,12 @@ class Sampler:
 
     async def sample(self) -> None:
         """Read the page once."""
+        if self._url.startswith("wss:"):
+            # Neither does plain HTTP work there, nor may a key go out in the clear.
+            self.note = "the server's metrics cannot be read: they are read over plain HTTP only"
+            return
         try:
-            status, text = await http_get(self._url, "/metrics")
+            status, text = await http_get(self._url, "/metrics", key=self._key)
         except Unreachable as error:
             self._failures += 1
             if not self.pages and self._failures >= _LOST_AFTER:

@@ -94,8 +94,13 @@ async def serve(
         raise group.exceptions[0] from group.exceptions[0].__cause__
 
 
-async def http_get(url: str, path: str) -> tuple[int, str]:
+async def http_get(url: str, path: str, *, key: str | None = None) -> tuple[int, str]:
     """Status and body of a page on the host and port of a ``ws://`` address; plain HTTP only.
+
+    Args:
+        url: The address.
+        path: Of the page.
+        key: Bearer key, which opens the pages that are not for everybody.
 
     Raises:
         Unreachable: Nobody answers, or not with HTTP, within 5 s.
@@ -106,8 +111,9 @@ async def http_get(url: str, path: str) -> tuple[int, str]:
         async with asyncio.timeout(_HTTP_S):
             reader, writer = await asyncio.open_connection(host, port, limit=_MAX_PAGE)
             try:
-                head = (f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: close", "", "")
-                writer.write("\r\n".join(head).encode())
+                head = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: close"]
+                head += [] if key is None else [f"Authorization: Bearer {key}"]
+                writer.write("\r\n".join([*head, "", ""]).encode())
                 answer = await reader.read(_MAX_PAGE)
                 while more := await reader.read(_MAX_PAGE):
                     answer += more

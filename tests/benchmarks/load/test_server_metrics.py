@@ -92,3 +92,31 @@ async def test_a_page_that_is_refused_is_noted_once_and_ends_the_sampling():
     assert sampler.note == "the server's metrics cannot be read: HTTP 401"
     assert sampler.samples == []
     assert not sampler.lost.is_set()
+
+
+async def test_the_key_opens_the_page_of_a_server_elsewhere():
+    asked = []
+
+    async def answer(reader, writer):
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        body = page(turns=1, busy=0.5, lag=[]).text.encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"ws://127.0.0.1:{port}/v1/native"
+        sampler = Sampler(url, ClientLoad(), origin=0.0, clock=time.monotonic, key="the key")
+        await sampler.sample()
+    assert b"\r\nAuthorization: Bearer the key\r\n" in asked[0]
+    [sample] = sampler.samples
+    assert (sample.sessions, sample.busy_s, sample.messages_in) == (1, {"voice": 0.5}, 1)
+
+
+async def test_a_page_under_tls_is_not_asked_for_with_the_key_in_the_clear():
+    sampler = Sampler(
+        "wss://127.0.0.1:1/v1/native", ClientLoad(), origin=0.0, clock=time.monotonic, key="the key"
+    )
+    await sampler.sample()
+    assert sampler.note == "the server's metrics cannot be read: they are read over plain HTTP only"
