@@ -166,7 +166,7 @@ def _notes(base: Sequence[Result], new: Sequence[Result]) -> tuple[str, ...]:
     if len(base) > 1 and len(new) > 1 and odds < _FEW_ODDS:
         found.append(
             f"with {len(base)} and {len(new)} runs, chance alone sets 1 figure in {odds} of equal "
-            "groups apart as worse (if the runs differ by more than the threshold); more runs do not"
+            "groups apart as worse, if runs differ by more than the threshold; take more runs"
         )
     stopped = [run.incomplete for run in (*base, *new) if run.incomplete is not None]
     if stopped:
