@@ -13,6 +13,8 @@ __all__ = ["Axis", "Point", "axis_over", "thin", "ticks", "time_axis"]
 
 Point = tuple[float, float]
 
+_WIDEST: Final = 1e15
+"""Absurd values stay at the edge of their chart: beyond, steps are lost in rounding."""
 _MINUTES_FROM_S: Final = 240.0
 _HOURS_FROM_S: Final = 4 * 3600.0
 
@@ -50,6 +52,7 @@ class Axis:
 
 def ticks(low: float, high: float, count: int = 5) -> tuple[float, ...]:
     """About so many round values (1, 2 or 5 times a power of ten apart) from low to high."""
+    low, high = _bounded(low), _bounded(high)
     step = _round_step((high - low) / max(1, count))
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
@@ -65,7 +68,7 @@ def axis_over(
     count: int = 5,
 ) -> Axis:
     """An axis that holds all values and ends at a round one; 0 to 1 where there is none."""
-    known = [value / divisor for value in values if math.isfinite(value)]
+    known = [_bounded(value / divisor) for value in values if math.isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     if from_zero:
         low, high = min(0.0, low), max(0.0, high)
@@ -78,7 +81,7 @@ def axis_over(
 
 def time_axis(duration_s: float) -> Axis:
     """Seconds from 0 on, shown in seconds, minutes or hours."""
-    end = max(duration_s, 1e-3)
+    end = _bounded(max(duration_s, 1e-3))
     if end >= _HOURS_FROM_S:
         return Axis(0.0, end, "h", 3600.0)
     if end >= _MINUTES_FROM_S:
@@ -99,6 +102,10 @@ def thin(points: Sequence[Point], columns: int = 360) -> tuple[Point, ...]:
         column = min(columns - 1, int((point[0] - begin) / span * columns))
         found.setdefault(column, []).append(point)
     return tuple(point for column in found.values() for point in _ends(column))
+
+
+def _bounded(value: float) -> float:
+    return min(max(value, -_WIDEST), _WIDEST)
 
 
 def _ends(column: Sequence[Point]) -> list[Point]:

@@ -78,6 +78,12 @@ def test_an_axis_that_counts_things_has_no_halves():
     assert [text for _, text in Axis(0, 2).labels()] == ["0", "0.5", "1", "1.5", "2"]
 
 
+def test_absurd_values_make_no_absurd_axis():
+    for values in ([1e308, -1e308], [1e18, 3.0], [1e-308]):
+        assert len(axis_over(values).labels()) <= 12
+    assert len(time_axis(1e308).labels()) <= 12
+
+
 def test_thinning_keeps_peaks_order_and_short_lists():
     points = [(float(x), 1.0) for x in range(10_000)]
     points[5_003] = (5_003.0, 99.0)
