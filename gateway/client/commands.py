@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import ssl
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = [
     "add_connection_arguments",
     "audio_format",
     "read_key",
+    "read_trust",
     "run_command",
 ]
 
@@ -70,6 +72,21 @@ def read_key(key: str | None, file: Path | None) -> str | None:
     return key or os.environ.get("PARLEY_KEY") or None
 
 
+def read_trust(file: Path | None) -> ssl.SSLContext | None:
+    """Whom to trust over TLS: the certificates of a file, or the system's (None).
+
+    Raises:
+        ClientError: The file holds no certificate.
+    """
+    if file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(file))
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ClientError(f"--ca-file {file} holds no usable certificate: {reason}") from error
+
+
 def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags for reaching a server."""
     parser.add_argument(
@@ -79,6 +96,12 @@ def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--key", help="bearer key; PARLEY_KEY in the environment is not seen by ps")
     parser.add_argument("--key-file", type=Path, metavar="FILE", help="file with the bearer key")
+    parser.add_argument(
+        "--ca-file",
+        type=Path,
+        metavar="FILE",
+        help="PEM file with the certificate to trust, for wss:// (the system's)",
+    )
 
 
 def run_command(work: Coroutine[None, None, int]) -> int:

@@ -20,6 +20,7 @@ from gateway.client.commands import (
     add_connection_arguments,
     audio_format,
     read_key,
+    read_trust,
     run_command,
 )
 from gateway.client.errors import ClientError
@@ -100,6 +101,7 @@ async def _demonstrate(options: argparse.Namespace, console: Console) -> int:
         settings = DeviceSettings(
             url=url,
             key=read_key(options.key, options.key_file),
+            tls=read_trust(options.ca_file),
             microphone=audio,
             speaker=audio,
             name="parley demo",

@@ -61,12 +61,19 @@ async def dial(
             max_size=_MAX_MESSAGE,
             # The environment's proxy is for other machines than this one.
             proxy=None if _host(url) in _LOOPBACK else True,
-            ssl=tls,
+            ssl=_trust(url, tls),
         )
     except InvalidStatus as error:
         raise _refused(url, error) from error
+    except ssl.SSLCertVerificationError as error:  # a ValueError, too
+        raise Unreachable(
+            f"{url} shows a certificate that is not trusted ({error.verify_message}); "
+            "name the one to trust with --ca-file"
+        ) from error
     except (InvalidURI, ValueError) as error:
-        raise Unreachable(f"{url} is no address; expected ws://HOST:PORT/v1/native") from error
+        raise Unreachable(
+            f"{url} is no address; expected ws:// or wss://HOST:PORT/v1/native"
+        ) from error
     except TimeoutError as error:
         raise Unreachable(
             f"{url} did not answer within {timeout_s:g} s; is it the server?"
@@ -77,6 +84,12 @@ async def dial(
         raise Unreachable(
             f"cannot reach {url}: {error.strerror or _one_line(error)}; start it with  parley serve"
         ) from error
+
+
+def _trust(url: str, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    if not url.lower().startswith("wss:"):
+        return None
+    return tls or ssl.create_default_context()
 
 
 def _refused(url: str, error: InvalidStatus) -> Refused:

@@ -20,6 +20,7 @@ from gateway.client.commands import (
     add_connection_arguments,
     audio_format,
     read_key,
+    read_trust,
     run_command,
 )
 from gateway.client.errors import ClientError
@@ -128,6 +129,7 @@ def _settings(options: argparse.Namespace) -> DeviceSettings:
     return DeviceSettings(
         url=options.url,
         key=read_key(options.key, options.key_file),
+        tls=read_trust(options.ca_file),
         microphone=audio if options.wav or options.mic else None,
         speaker=audio,
         # Of a live microphone nobody knows what it hears of the loudspeaker.

@@ -7,14 +7,21 @@ import socket as sockets
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import websockets
 
+from gateway.client.commands import read_trust
+from gateway.client.errors import Unreachable
+from gateway.client.session import DeviceSettings, connect
 from tests.end_to_end.raw_client import Connected, recording
 from tests.end_to_end.servers import scripted_server
 
 HELLO = recording("hello")
+KEY = "a-key-of-enough-characters"
+CERTIFICATES = Path(__file__).parent.parent / "gateway" / "security"
 
 
 def test_capacity_is_refused_before_the_upgrade_with_retry_after():
@@ -34,7 +41,7 @@ def test_capacity_is_refused_before_the_upgrade_with_retry_after():
 def test_a_key_in_hello_is_the_last_chance():
     async def scene(server):
         async with Connected(server.url) as client:
-            await client.hello(token="a-key-of-enough-characters")
+            await client.hello(token=KEY)
         async with Connected(server.url) as client:
             await client.send(
                 "hello", protocol=1, client={"name": "x", "version": "1"}, token="wrong"
@@ -43,7 +50,7 @@ def test_a_key_in_hello_is_the_last_chance():
             assert client.socket.close_code == 4401
             assert client.of("error")[0]["code"] == "unauthorized"
 
-    with scripted_server(security={"key": "a-key-of-enough-characters"}) as server:
+    with scripted_server(security={"key": KEY}) as server:
         asyncio.run(scene(server))
 
 
@@ -212,3 +219,21 @@ async def test_health_pages_tell_the_truth(scripted):
         assert status == 200
         assert content in body
     assert (await loop.run_in_executor(None, get, "/nothing"))[0] == 404
+
+
+def test_the_client_talks_over_tls_to_whom_it_trusts():
+    async def scene(server):
+        settings = DeviceSettings(url=server.url, key=KEY, microphone=None)
+        with pytest.raises(Unreachable, match="--ca-file"):
+            async with connect(settings):
+                pass
+        async with connect(replace(settings, tls=read_trust(CERTIFICATES / "localhost.pem"))):
+            pass
+
+    tls = {
+        "tls_certificate": CERTIFICATES / "localhost.pem",
+        "tls_key": CERTIFICATES / "localhost.key.pem",
+    }
+    with scripted_server(security={"key": KEY, **tls}) as server:
+        assert server.url.startswith("wss://")
+        asyncio.run(scene(server))
