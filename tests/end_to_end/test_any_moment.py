@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 
 from websockets.frames import Frame, Opcode
 
@@ -99,7 +100,8 @@ def test_a_reply_on_command_that_never_begins_is_answered_all_the_same(scripted)
     async def scene():
         async with Connected(scripted.url, plays=False) as client:
             await client.hello(audio={"in": [], "out": [PCM], "aec": "device"})
-            await client.send("response.create", say="A sentence of some length.", id="first")
+            # Longer than may be sent ahead, so that it is not done before it is cancelled.
+            await client.send("response.create", say="A sentence of some length. " * 5, id="first")
             await client.until("audio.start")
             await client.send("response.cancel")
             # The first one waits for the device's word on what was heard; so does the second.
@@ -144,7 +146,11 @@ def test_a_flood_of_messages_leaves_the_loop_its_turns(scripted):
 
 def test_what_a_lost_client_did_not_take_is_dropped_with_its_session():
     async def scene(server):
-        async with Connected(server.url) as client:
+        # The kernel would take megabytes for a client that does not read.
+        small = socket.socket()
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        small.connect(("127.0.0.1", server.app.listener.port))
+        async with Connected(server.url, sock=small) as client:
             await client.hello()
             sessions = server.app._sessions
             outbox = server.call(lambda: sessions.each()[0].outbox)
