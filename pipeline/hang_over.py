@@ -245,7 +245,7 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 """The hang-over by what was said; the first row that applies counts.
 
-Milliseconds start from the score in our notes on end-of-turn detectors (500 base, 350 after a
+Milliseconds start from a first estimate (500 base, 350 after a
 sentence, 1200 where it must go on, 1000 in numbers, 300 after an answer) and were kept or moved by
 ``python -m benchmarks.endpointing``. "unread" stands for no transcript at all, too.
 """
