@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 
@@ -62,7 +61,5 @@ class LanguageSeat:
 
         try:
             await call(self._model, work, priority=Priority.CONTINUATION, within=within)
-        except (EngineError, asyncio.CancelledError) as error:
+        except EngineError as error:
             log.debug("the language session was not given back: %r", error)
-            if isinstance(error, asyncio.CancelledError):
-                raise

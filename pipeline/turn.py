@@ -34,6 +34,7 @@ from pipeline.events import (
 )
 from pipeline.reply import Reply
 from pipeline.segmentation import Segmenter
+from pipeline.waiting import event_within
 from protocol.audio import AudioFormat
 
 __all__ = ["Thinker", "Turn", "TurnSettings", "TurnTimes"]
@@ -357,11 +358,7 @@ class Turn:
             wait = playout.wait_before(begin_pts, end_pts, self._clock())
             if wait <= 0:
                 return
-            try:
-                async with asyncio.timeout(min(wait, PACE_STEP_S)):
-                    await self._moved.wait()
-            except TimeoutError:
-                continue
+            await event_within(self._moved, min(wait, PACE_STEP_S))
 
 
 async def _drain(segments: asyncio.Queue[_Segment | None]) -> None:
