@@ -197,7 +197,9 @@ class TurnConfig:
     mode: Literal["vad", "manual", "off"] = _setting(
         "vad", "who ends a turn: silence, the client, or nobody (audio is ignored)"
     )
-    vad: Literal["silero", "webrtc"] = _setting("silero", "what decides that someone speaks")
+    vad: Literal["silero", "webrtc", "energy"] = _setting(
+        "silero", "what decides that someone speaks; energy: loudness alone"
+    )
     threshold: float = _setting(0.5, "probability that begins speech", minimum=0.1, maximum=0.95)
     prefix_ms: int = _setting(500, "audio kept from before the onset", minimum=0, maximum=1000)
     silence_ms: int | None = _setting(

@@ -14,7 +14,7 @@ from gateway.config import Config
 from gateway.sessions.settings import ModelTraits
 from pipeline.detection import Vad, speech_detector
 from pipeline.dialogue import Engines
-from pipeline.engines import faster_whisper, llama_cpp, piper, silero, webrtc_vad
+from pipeline.engines import energy, faster_whisper, llama_cpp, piper, silero, webrtc_vad
 from pipeline.engines.scripted import (
     LoopRunner,
     Meter,
@@ -135,10 +135,12 @@ class RealEngines:
                 tasks.create_task(_start(thread), name=f"load-{thread.name}")
         rate = await call(self._voice, lambda voice, _: voice.sample_rate)
         silero_model = silero.load() if self._config.turn.vad == "silero" else None
-        gate = webrtc_vad.load()
+        gate, loudness = webrtc_vad.load(), energy.load()
         vad = Vad(self._config.turn.vad)
         self.engines = Engines(
-            detector=lambda: speech_detector(vad, silero=silero_model, webrtc=gate),
+            detector=lambda: speech_detector(
+                vad, silero=silero_model, webrtc=gate, energy=loudness
+            ),
             recognizer=self._recognizer,
             language_model=self._language_model,
             voice=self._voice,
@@ -233,9 +235,11 @@ class ScriptedEngines:
         }
         vad = Vad(config.turn.vad)
         self._silero = silero.load() if vad is Vad.SILERO else None
-        gate = webrtc_vad.load()
+        gate, loudness = webrtc_vad.load(), energy.load()
         self.engines = Engines(
-            detector=lambda: speech_detector(vad, silero=self._silero, webrtc=gate),
+            detector=lambda: speech_detector(
+                vad, silero=self._silero, webrtc=gate, energy=loudness
+            ),
             recognizer=recognizer,
             language_model=model,
             voice=voice,

@@ -48,6 +48,7 @@ class Vad(StrEnum):
 
     SILERO = "silero"
     WEBRTC = "webrtc"
+    ENERGY = "energy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,11 @@ class GateSource(DetectorSource, Protocol):
 
 
 def speech_detector(
-    vad: Vad, *, silero: DetectorSource | None, webrtc: GateSource
+    vad: Vad,
+    *,
+    silero: DetectorSource | None,
+    webrtc: GateSource,
+    energy: DetectorSource | None = None,
 ) -> SpeechDetector:
     """The detector of one session, as configured.
 
@@ -113,15 +118,17 @@ def speech_detector(
         vad: Who decides. `Vad.SILERO`: Silero, behind the webrtcvad gate.
         silero: Needed for `Vad.SILERO` only.
         webrtc: The gate, or the judge itself for `Vad.WEBRTC`.
+        energy: Needed for `Vad.ENERGY` only.
 
     Raises:
-        ValueError: If ``silero`` is None although it is to decide.
+        ValueError: If the detector that is to decide is None.
     """
     if vad is Vad.WEBRTC:
         return SpeechDetector(webrtc.detector())
-    if silero is None:
-        raise ValueError('vad is "silero", but no Silero model was given; load it first')
-    return SpeechDetector(silero.detector(), gate=webrtc.gate())
+    chosen = energy if vad is Vad.ENERGY else silero
+    if chosen is None:
+        raise ValueError(f'vad is "{vad}", but no such detector was given; load it first')
+    return SpeechDetector(chosen.detector(), gate=webrtc.gate() if vad is Vad.SILERO else None)
 
 
 class SpeechDetector:

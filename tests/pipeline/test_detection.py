@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from benchmarks.speech import SPEAKERS, Noise, add_noise, speak, starter_voice
 from pipeline.detection import Block, SpeechDetector, Vad, speech_detector
 from pipeline.endpointing import Endpointer, EndpointingSettings, SpeechBegan, SpeechEnded
-from pipeline.engines import silero, webrtc_vad
+from pipeline.engines import energy, silero, webrtc_vad
 
 
 class Level:
@@ -116,8 +116,17 @@ def test_a_gate_that_is_slower_than_the_judge_is_refused():
 
 
 def test_silero_needs_its_model():
-    with pytest.raises(ValueError, match="no Silero model was given"):
+    with pytest.raises(ValueError, match='vad is "silero", but no such detector'):
         speech_detector(Vad.SILERO, silero=None, webrtc=webrtc_vad.load())
+
+
+def test_loudness_judges_alone_where_it_is_asked_to():
+    detector = speech_detector(
+        Vad.ENERGY, silero=None, webrtc=webrtc_vad.load(), energy=energy.load()
+    )
+    loud = np.full(512, 5000, np.int16)
+    assert [block.probability for block in detector.feed(np.tile(loud, 2))] == [1.0, 1.0]
+    assert detector.counts.saved == 0
 
 
 def test_webrtc_judges_alone_in_its_own_blocks():
