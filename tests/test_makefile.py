@@ -164,8 +164,9 @@ def test_a_wheel_brings_the_models_and_every_file_of_the_packages_but_no_tests(t
 
 def test_models_are_found_in_an_unpacked_wheel_too(tmp_path):
     (tmp_path / "pipeline").mkdir()
-    for source in ("__init__.py", "errors.py", "models.py", "persona.py"):
+    for source in ("__init__.py", "errors.py", "persona.py"):
         shutil.copy(ROOT / "pipeline" / source, tmp_path / "pipeline")
+    shutil.copytree(ROOT / "pipeline" / "models", tmp_path / "pipeline" / "models")
     shutil.copytree(ROOT / "starter", tmp_path / "pipeline" / "data" / "starter")
     shutil.copy(ROOT / "models.toml", tmp_path / "pipeline" / "data")
     code = (

@@ -107,7 +107,7 @@ def test_a_profile_holds_what_the_file_says(tmp_path):
     assert (profile.name, profile.description) == ("tiny", "For tests.")
     assert (profile.languages, profile.warning) == (("en",), "Not for people.")
     assert profile.models == (profile.recognizer, profile.language_model, profile.voice)
-    assert [model.engine for model in profile.models] == list(ENGINES.values())
+    assert [model.engine for model in profile.models] == [usual for usual, *_ in ENGINES.values()]
     ears = profile.recognizer
     assert (ears.id, ears.licence, ears.note) == ("ears", "MIT", "Hears little.")
     assert ears.files == (ModelFile("model.bin", 5, sha256(b"hello")),)
@@ -194,8 +194,8 @@ SHA = "0" * 64
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("schema = 1", "schema = 2", "schema is 2, expected 1"),
-        ("schema = 1", "", "schema is None, expected 1"),
+        ("schema = 1", "schema = 3", "schema is 3, expected 1 or 2"),
+        ("schema = 1", "", "schema is None, expected 1 or 2"),
         ("schema = 1", "schema = ", "is not valid TOML"),
         ("[profiles.tiny]", "[profiles.big]", "there is no profile 'tiny'; it has big"),
         ('voice = "mouth"', "", "profiles.tiny.voice is None, expected the name of a model"),
