@@ -1,0 +1,1 @@
+"""Models on this machine: what fits it, where they come from, how they get here."""
