@@ -74,15 +74,28 @@ def complaint(path: Path, profile: str = "tiny") -> str:
     return message.replace(str(path), "models.toml").replace(str(path.parent), "")
 
 
-def test_the_catalogue_that_parley_brings_verifies():
+def test_the_starter_models_verify():
     catalogue = Catalogue.load()
-    assert catalogue.profiles
-    for name in catalogue.profiles:
-        profile = catalogue.profile(name)
-        catalogue.verify(profile)
+    profile = catalogue.profile("starter")
+    catalogue.verify(profile)
+    for model in profile.models:
+        assert model.source is None
+        assert all(part.bytes and part.sha256 for part in model.files), model
+
+
+def test_every_profile_that_parley_brings_can_be_resolved():
+    catalogue = Catalogue.load()
+    assert catalogue.profiles == ("starter", "cpu-2", "cpu-8", "gpu-8gb", "gpu-24gb")
+    for profile in map(catalogue.profile, catalogue.profiles):
+        assert profile.description
+        assert set(profile.voices) < set(profile.languages) or profile.name == "starter"
+
+
+def test_a_profile_asks_for_no_file_that_could_not_be_checked():
+    catalogue = Catalogue.load()
+    for profile in map(catalogue.profile, catalogue.profiles):
         for model in profile.models:
-            assert model.licence, model
-            assert all(part.bytes and part.sha256 for part in model.files), model
+            assert all(part.sha256 for part in model.files), model.id
 
 
 def test_every_starter_file_is_listed_and_nothing_else_lies_beside_it():
