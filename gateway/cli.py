@@ -21,12 +21,12 @@ from gateway.errors import OperatorError
 from gateway.security.exposure import check_exposure, warn_of_exposure
 from gateway.version import VERSION
 from pipeline.errors import AudioError, EngineUnavailable, ModelError
+from pipeline.threads import NO_SPINNING
 
 __all__ = ["ENVIRONMENT", "build_parser", "main", "prepare_environment"]
 
 ENVIRONMENT: Final = {
-    "OMP_WAIT_POLICY": "PASSIVE",  # idle OpenMP threads sleep instead of taking the loop's core
-    "OPENBLAS_NUM_THREADS": "1",  # numpy needs no threads of its own beside the engines'
+    **NO_SPINNING,
     "GGML_NO_BACKTRACE": "1",  # a crashing llama.cpp else starts a debugger and hangs
     "HF_HUB_OFFLINE": "1",  # models come from files; nothing is fetched while serving
 }

@@ -144,6 +144,18 @@ class EnginesConfig:
         "real", "scripted engines answer after stated times: for tests and benchmarks"
     )
     device: Literal["auto", "cpu", "cuda"] = _setting("auto", "auto takes CUDA where it is present")
+    stt_device: Literal["auto", "cpu", "cuda"] = _setting(
+        "auto", "where the recognizer runs; auto is what `engines.device` says"
+    )
+    llm_device: Literal["auto", "cpu", "cuda"] = _setting(
+        "auto", "where the language model runs; auto is what `engines.device` says"
+    )
+    tts_device: Literal["auto", "cpu", "cuda"] = _setting(
+        "auto", "where the voice runs; auto is the CPU, which is quick enough"
+    )
+    fallback_voice: Literal["none", "espeak-ng"] = _setting(
+        "none", "what speaks a language that the profile has no voice for: the program espeak-ng"
+    )
     stt_threads: int = _setting(
         0, "threads of the recognizer; 0 is automatic", minimum=0, maximum=256
     )

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 
 from gateway.config import Config
+from gateway.engine_loading import (
+    Placement,
+    load_language_model,
+    load_recognizer,
+    load_voice,
+    place,
+)
+from gateway.provisioning.hardware import read_hardware
 from gateway.sessions.settings import ModelTraits
 from pipeline.detection import Vad, speech_detector
 from pipeline.dialogue import Engines
-from pipeline.engines import energy, faster_whisper, llama_cpp, piper, silero, webrtc_vad
+from pipeline.engines import energy, silero, webrtc_vad
 from pipeline.engines.scripted import (
     LoopRunner,
     Meter,
@@ -23,14 +29,11 @@ from pipeline.engines.scripted import (
     ScriptedVoice,
 )
 from pipeline.engines.thread import EngineStatistics, EngineThread, call
-from pipeline.errors import ModelError
-from pipeline.models import Catalogue, Model, Profile
+from pipeline.models import Catalogue, Profile
 
-__all__ = ["EngineRoom", "RealEngines", "ScriptedEngines", "Threads", "engine_room", "plan_threads"]
+__all__ = ["EngineRoom", "RealEngines", "ScriptedEngines", "engine_room"]
 
 log = logging.getLogger(__name__)
-
-S = TypeVar("S")
 
 SCRIPTED_REPLY = (
     "This is a scripted answer, which is long enough to be interrupted while it is spoken. "
@@ -69,43 +72,32 @@ def engine_room(config: Config) -> EngineRoom:
     return RealEngines(config, profile)
 
 
-@dataclass(frozen=True, slots=True)
-class Threads:
-    """CPU threads per engine."""
-
-    recognizer: int
-    language_model: int
-    voice: int
-
-
-def plan_threads(config: Config, cores: int) -> Threads:
-    """Divide the cores, so that the event loop keeps its turn.
-
-    Spinning threads of several libraries on the same cores cost more than they bring: with two
-    cores every engine has one thread; with more, the language model takes half.
-    """
-    engines = config.engines
-    return Threads(
-        engines.stt_threads or max(1, cores // 4),
-        engines.llm_threads or max(1, cores // 2 if cores > 2 else 1),
-        engines.tts_threads or 1,
-    )
-
-
 class RealEngines:
     """Silero, webrtcvad, faster-whisper, llama.cpp and Piper, on the models of a profile."""
 
-    def __init__(self, config: Config, profile: Profile) -> None:
+    def __init__(
+        self, config: Config, profile: Profile, placement: Placement | None = None
+    ) -> None:
         self._config = config
         self._profile = profile
-        threads = plan_threads(config, os.cpu_count() or 1)
+        self._placement = placement = placement or place(config, read_hardware())
+        threads = placement.threads
         self._recognizer = EngineThread(
-            "recognizer", lambda: _load_recognizer(config, profile.recognizer, threads)
+            "recognizer",
+            lambda: load_recognizer(profile.recognizer, placement, profile.languages),
+            workers=threads.recognizer.workers,
         )
         self._language_model = EngineThread(
-            "language-model", lambda: _load_language_model(config, profile.language_model, threads)
+            "language-model",
+            lambda: load_language_model(
+                profile.language_model, placement, config.server.max_sessions + 1
+            ),
         )
-        self._voice = EngineThread("voice", lambda: _load_voice(profile.voice, threads))
+        self._voice = EngineThread(
+            "voice",
+            lambda: load_voice(profile.voice, placement),
+            workers=threads.voice.workers,
+        )
         self.statistics: Mapping[str, Callable[[], EngineStatistics]] = {
             thread.name: thread.statistics for thread in self._threads
         }
@@ -121,7 +113,7 @@ class RealEngines:
             EngineUnavailable: Of an engine that could not be loaded, the detector's as it is,
                 others' in an ``ExceptionGroup``.
         """
-        log.info("loading the models of profile %s", self._profile.name)
+        log.info("loading profile %s: %s", self._profile.name, self._placement.describe())
         try:
             await self._load()
         except BaseException:
@@ -167,40 +159,6 @@ async def _start(thread: EngineThread[Any]) -> None:
     began = clock()
     await thread.start()
     log.info("%s is warm after %.1f s", thread.name, clock() - began)
-
-
-def _load_recognizer(
-    config: Config, model: Model, threads: Threads
-) -> faster_whisper.WhisperRecognizer:
-    chosen: dict[str, object] = {"device": config.engines.device, "threads": threads.recognizer}
-    recognizer = faster_whisper.load(
-        faster_whisper.WhisperSettings.from_model(model.path, model.settings, **chosen)
-    )
-    recognizer.warm_up()
-    return recognizer
-
-
-def _load_language_model(config: Config, model: Model, threads: Threads) -> llama_cpp.LlamaModel:
-    chosen: dict[str, Any] = {
-        "threads": threads.language_model,
-        "sessions": min(256, config.server.max_sessions + 1),
-        **({"gpu_layers": 0} if config.engines.device == "cpu" else {}),
-    }
-    return llama_cpp.load(_settings(llama_cpp.LlamaSettings, model, chosen))
-
-
-def _load_voice(model: Model, threads: Threads) -> piper.PiperVoice:
-    voice = piper.load(_settings(piper.PiperSettings, model, {"threads": threads.voice}))
-    voice.warm_up()
-    return voice
-
-
-def _settings(kind: Callable[..., S], model: Model, chosen: Mapping[str, object]) -> S:
-    """Build an engine's settings: the model's own, and above them what the configuration says."""
-    try:
-        return kind(model.path, **{**model.settings, **chosen})
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"models.{model.id}.settings: {error}") from error
 
 
 def _traits(profile: Profile) -> ModelTraits:

@@ -24,9 +24,17 @@ from gateway.client.errors import ClientError
 from gateway.client.server_process import serve
 from gateway.client.session import DeviceSettings, connect
 from gateway.config import Config
+from gateway.engine_loading import (
+    Placement,
+    load_language_model,
+    load_recognizer,
+    load_voice,
+    place,
+)
 from gateway.errors import GatewayError
+from gateway.provisioning.hardware import read_hardware
 from pipeline import libopus
-from pipeline.engines import faster_whisper, llama_cpp, piper, silero, webrtc_vad
+from pipeline.engines import silero, webrtc_vad
 from pipeline.errors import PipelineError
 from pipeline.models import Catalogue, Profile
 
@@ -184,23 +192,22 @@ def _load_detectors() -> str:
 
 
 def _load_recognizer(config: Config) -> str:
-    model = _profile(config)[1].recognizer
-    settings = faster_whisper.WhisperSettings.from_model(
-        model.path, model.settings, device=config.engines.device
-    )
-    return _timed(lambda: faster_whisper.load(settings))
+    model, placement = _profile(config)[1].recognizer, _placement(config)
+    return _timed(lambda: load_recognizer(model, placement))
 
 
 def _load_language_model(config: Config) -> str:
-    model = _profile(config)[1].language_model
-    settings: dict[str, Any] = {**model.settings, "sessions": 1}
-    return _timed(lambda: llama_cpp.load(llama_cpp.LlamaSettings(model.path, **settings)))
+    model, placement = _profile(config)[1].language_model, _placement(config)
+    return _timed(lambda: load_language_model(model, placement))
 
 
 def _load_voice(config: Config) -> str:
-    model = _profile(config)[1].voice
-    settings: dict[str, Any] = dict(model.settings)
-    return _timed(lambda: piper.load(piper.PiperSettings(model.path, **settings)))
+    model, placement = _profile(config)[1].voice, _placement(config)
+    return _timed(lambda: load_voice(model, placement))
+
+
+def _placement(config: Config) -> Placement:
+    return place(config, read_hardware())
 
 
 def _turn(config: Config, options: argparse.Namespace) -> str:

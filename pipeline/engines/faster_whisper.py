@@ -24,6 +24,7 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.devices import Device, Gpu, compute_types
 from pipeline.engines import (
     SAMPLE_RATE,
     Float32Audio,
@@ -33,6 +34,7 @@ from pipeline.engines import (
     StopSignal,
     Word,
 )
+from pipeline.engines.cuda import CUBLAS, load_library
 from pipeline.errors import EngineUnavailable, ModelError
 from pipeline.guards import (
     Decoded,
@@ -44,7 +46,14 @@ from pipeline.guards import (
     worth_a_retry,
 )
 
-__all__ = ["WhisperRecognizer", "WhisperSettings", "WhisperUtterance", "load"]
+__all__ = [
+    "WhisperRecognizer",
+    "WhisperSettings",
+    "WhisperUtterance",
+    "cuda_problem",
+    "likeliest",
+    "load",
+]
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +77,9 @@ class WhisperSettings:
     Attributes:
         path: Directory with config.json, model.bin, tokenizer.json and vocabulary.json (or .txt).
         device: "auto" takes CUDA where it works.
-        compute_type: CTranslate2's name of it; "auto" is int8 on a CPU, float16 with CUDA.
+        compute_type: CTranslate2's name of it; "auto", or one that the device lacks, is the best
+            that `pipeline.devices.compute_types` knows for the device.
+        gpu: What is known of the GPU, for that choice.
         threads: CPU threads inside one pass.
         workers: Passes at the same time; give the engine's thread as many workers.
         contexts: Encoder contexts to choose from on a CPU, in seconds, beside the full one; "full"
@@ -82,12 +93,14 @@ class WhisperSettings:
         tokens_per_second: Together with 8 to start with the cap on new tokens.
         max_new_tokens: The cap's upper bound.
         max_previous_tokens: How much of ``RecognitionJob.previous_text`` is used, from its end.
+        languages: BCP 47 primary tags among which a language is detected; empty: any.
         guards: Thresholds for what is taken for speech.
     """
 
     path: Path
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     compute_type: str = "auto"
+    gpu: Gpu | None = None
     threads: int = 1
     workers: int = 1
     contexts: tuple[float, ...] | Literal["full"] = (5.0, 8.0, 10.0, 15.0, 20.0)
@@ -100,6 +113,7 @@ class WhisperSettings:
     tokens_per_second: float = 6.5
     max_new_tokens: int = 224
     max_previous_tokens: int = 32
+    languages: tuple[str, ...] = ()
     guards: GuardSettings = field(default_factory=GuardSettings)
 
     @classmethod
@@ -114,13 +128,15 @@ class WhisperSettings:
         Raises:
             ModelError: If a key is unknown.
         """
-        known = {each.name for each in fields(cls)} - {"path"}
+        known = {each.name for each in fields(cls)} - {"path", "gpu"}
         if unknown := sorted(set(values) - known):
             message = f"recognizer setting {unknown[0]!r} is unknown; known: {sorted(known)}"
             raise ModelError(message)
         merged: dict[str, Any] = {**values, **chosen}
         if "contexts" in merged:
             merged["contexts"] = _contexts(merged["contexts"])
+        if "languages" in merged:
+            merged["languages"] = tuple(map(str, merged["languages"]))
         if "guards" in merged:
             merged["guards"] = _guards(merged["guards"])
         return cls(path=path, **merged)
@@ -159,7 +175,7 @@ def load(settings: WhisperSettings) -> WhisperRecognizer:
         raise EngineUnavailable(message) from error
     if settings.device == "cpu":
         return _on_cpu(settings, "it was asked for")
-    if problem := _no_cuda():
+    if problem := cuda_problem():
         if settings.device == "cuda":
             message = f"device is 'cuda', but {problem}; set it to 'auto' or 'cpu'"
             raise EngineUnavailable(message)
@@ -184,13 +200,18 @@ def _require_files(path: Path) -> None:
         raise ModelError(message)
 
 
-def _no_cuda() -> str:
-    import ctranslate2
-
+def cuda_problem() -> str:
+    """Return why speech recognition cannot run on a GPU here, or ""; loads its library."""
     try:
-        return "" if ctranslate2.get_cuda_device_count() > 0 else "no CUDA device was found"
+        import ctranslate2
+    except ImportError as error:
+        return f"ctranslate2 cannot be imported ({error})"
+    try:
+        if ctranslate2.get_cuda_device_count() < 1:
+            return "no CUDA device was found"
     except RuntimeError as error:
         return f"CUDA does not work here ({error})"
+    return load_library(CUBLAS)
 
 
 def _on_cpu(settings: WhisperSettings, why: str) -> WhisperRecognizer:
@@ -226,7 +247,7 @@ def _open(settings: WhisperSettings, device: Literal["cpu", "cuda"]) -> WhisperR
         model = ctranslate2.models.Whisper(
             str(settings.path),
             device=device,
-            compute_type=_compute_type(settings.compute_type, device),
+            compute_type=_compute_type(settings, device),
             inter_threads=settings.workers,
             intra_threads=settings.threads,
         )
@@ -238,14 +259,18 @@ def _open(settings: WhisperSettings, device: Literal["cpu", "cuda"]) -> WhisperR
     return WhisperRecognizer(_Decoder(model, _Vocabulary.read(settings.path, model), settings))
 
 
-def _compute_type(wanted: str, device: Literal["cpu", "cuda"]) -> str:
-    if wanted != "auto":
-        return wanted
+def _compute_type(settings: WhisperSettings, device: Literal["cpu", "cuda"]) -> str:
     import ctranslate2
 
-    supported = ctranslate2.get_supported_compute_types(device)
-    preferred = ("int8", "float32") if device == "cpu" else ("float16", "int8", "float32")
-    return next((each for each in preferred if each in supported), "default")
+    wanted, supported = settings.compute_type, ctranslate2.get_supported_compute_types(device)
+    if wanted in supported or wanted == "default":
+        return wanted
+    preferred = compute_types(device, settings.gpu)
+    found = next((each for each in preferred if each in supported), "default")
+    if wanted != "auto":
+        where = "the CPU" if device == "cpu" else "this GPU"
+        log.info("%s does not compute in %s; %s is taken", where, wanted, found)
+    return found
 
 
 class _Vocabulary:
@@ -382,9 +407,9 @@ class _Decoder:
         return self._model.encode(ctranslate2.StorageView.from_array(mel[np.newaxis]))
 
     def detect(self, encoded: _Native) -> tuple[str, float]:
-        """Return the likeliest language and its probability; one decoder step."""
-        language, probability = self._model.detect_language(encoded)[0][0]
-        return language.strip("<|>"), probability
+        """Return the likeliest of the languages and its probability; one decoder step."""
+        ranked = [(tag.strip("<|>"), p) for tag, p in self._model.detect_language(encoded)[0]]
+        return likeliest(ranked, self.settings.languages)
 
     def decode(
         self, encoded: _Native, language: str, *, seconds: float, kind: HypothesisKind, before: str
@@ -595,6 +620,19 @@ class WhisperUtterance:
 
     def _nothing(self, job: RecognitionJob, why: str) -> Hypothesis:
         return Hypothesis("", (), job.kind, self._language or self._guess or "", rejected=why)
+
+
+def likeliest(ranked: Sequence[tuple[str, float]], allowed: Sequence[str]) -> tuple[str, float]:
+    """Return the first language that is allowed, and its probability among those that are.
+
+    Args:
+        ranked: Languages and probabilities, the likeliest one first.
+        allowed: Empty, or of none that is ranked: all are.
+    """
+    served = [(tag, p) for tag, p in ranked if tag in allowed] or list(ranked)
+    language, probability = served[0]
+    total = sum(p for _, p in served)
+    return language, probability / total if total > 0 else 0.0
 
 
 def _frames_of(settings: WhisperSettings, n_mels: int) -> tuple[int, ...]:

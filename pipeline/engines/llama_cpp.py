@@ -21,7 +21,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -29,13 +29,14 @@ from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from pipeline.devices import Device
 from pipeline.engines import Generated, Message, Prompt, StopSignal, Usage
 from pipeline.engines.chat_template import CHATML, ChatTemplate, merge_roles, split_turns
 from pipeline.engines.reply_text import ReplyText, goes_round, split_thought
 from pipeline.engines.token_history import TokenHistory, align
 from pipeline.errors import EngineFailed, EngineUnavailable
 
-__all__ = ["LlamaModel", "LlamaSession", "LlamaSettings", "load"]
+__all__ = ["LlamaModel", "LlamaSession", "LlamaSettings", "cuda_problem", "load"]
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,8 @@ class LlamaSettings:
         cache_tokens: KV cells that all conversations share. None: a quarter of what all would need
             at their longest, and enough for one.
         threads: CPU threads. More than the cores that nothing else uses makes everything slower.
-        gpu_layers: Layers to put on a GPU where this build supports one; negative means all.
+        device: "auto" takes a GPU where this build has one and the model fits it; "cuda" insists.
+        gpu_layers: Layers to put on a GPU; negative means all.
         batch_tokens: Prompt tokens per native call. On a GPU, where a call cannot be aborted, it
             bounds how long stopping takes.
         step_tokens: Prompt tokens that are worked on at a time within a call.
@@ -74,6 +76,7 @@ class LlamaSettings:
     sessions: int = 8
     cache_tokens: int | None = None
     threads: int = 1
+    device: Device = "auto"
     gpu_layers: int = -1
     batch_tokens: int = 512
     step_tokens: int = 256
@@ -103,7 +106,48 @@ def load(
         EngineUnavailable: If the package, the file or the memory is missing, or the file holds no
             chat model.
     """
+    _check_file(settings.path)
     native = _import()
+    settings = _placed(native, settings)
+    try:
+        return _load(native, settings, now)
+    except EngineUnavailable as error:
+        if settings.gpu_layers == 0 or settings.device == "cuda":
+            raise
+        log.warning("the language model runs on the CPU, for the GPU did not take it: %s", error)
+        return _load(native, replace(settings, gpu_layers=0), now)
+
+
+def cuda_problem() -> str:
+    """Return why no language model can run on a GPU here, or ""."""
+    try:
+        return _gpu_problem(_import())
+    except EngineUnavailable as error:
+        return str(error)
+
+
+def _gpu_problem(native: Any) -> str:  # noqa: ANN401 - ctypes
+    if native.llama_supports_gpu_offload():
+        return ""
+    return (
+        "llama.cpp finds no GPU that it was built for; for CUDA build it with "
+        "CMAKE_ARGS=-DGGML_CUDA=on pip install --force-reinstall --no-binary llama-cpp-python "
+        "llama-cpp-python"
+    )
+
+
+def _placed(native: Any, settings: LlamaSettings) -> LlamaSettings:  # noqa: ANN401 - ctypes
+    """Return the settings with as many layers on the GPU as there can be."""
+    if settings.device == "cpu" or settings.gpu_layers == 0:
+        return replace(settings, gpu_layers=0)
+    if not (problem := _gpu_problem(native)):
+        return settings
+    if settings.device == "cuda":
+        raise EngineUnavailable(f"device is 'cuda', but {problem}; or set it to 'auto' or 'cpu'")
+    return replace(settings, gpu_layers=0)
+
+
+def _load(native: Any, settings: LlamaSettings, now: Callable[[], datetime]) -> LlamaModel:  # noqa: ANN401
     handle = _load_file(native, settings)
     try:
         vocabulary = _Vocabulary(native, handle)
@@ -472,7 +516,7 @@ class _Context:
         self._native = native
         self._model = model
         self._owner = threading.get_ident()
-        self._on_gpu = settings.gpu_layers != 0 and native.llama_supports_gpu_offload()
+        self._on_gpu = settings.gpu_layers != 0
         trained = native.llama_model_n_ctx_train(model)
         self.context_tokens = min(settings.context_tokens, trained or settings.context_tokens)
         self.sequences = min(settings.sessions, native.llama_max_parallel_sequences())
@@ -641,8 +685,7 @@ def _import() -> Any:  # noqa: ANN401 - an untyped module
     return native
 
 
-def _load_file(native: Any, settings: LlamaSettings) -> Any:  # noqa: ANN401 - ctypes
-    path = settings.path
+def _check_file(path: Path) -> None:
     if not path.is_file():
         message = f"there is no language model at {path}"
         raise EngineUnavailable(message)
@@ -650,8 +693,12 @@ def _load_file(native: Any, settings: LlamaSettings) -> Any:  # noqa: ANN401 - c
         if (magic := file.read(4)) != b"GGUF":
             message = f"{path} begins with {magic!r}, expected a GGUF file"
             raise EngineUnavailable(message)
+
+
+def _load_file(native: Any, settings: LlamaSettings) -> Any:  # noqa: ANN401 - ctypes
+    path = settings.path
     parameters = native.llama_model_default_params()
-    parameters.n_gpu_layers = settings.gpu_layers if native.llama_supports_gpu_offload() else 0
+    parameters.n_gpu_layers = settings.gpu_layers
     handle = native.llama_model_load_from_file(os.fsencode(path), parameters)
     if not handle:
         message = f"{path} cannot be loaded{_complaint()}"

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from pipeline.models.catalogue import Catalogue, default_catalogue
-from pipeline.models.model import ENGINES, ROLES, Model, ModelFile, Profile, Source, Verification
+from pipeline.models.model import (
+    ENGINES,
+    MANY,
+    ROLES,
+    Model,
+    ModelFile,
+    Profile,
+    Role,
+    Source,
+    Verification,
+)
 
 __all__ = [
     "ENGINES",
+    "MANY",
     "ROLES",
     "Catalogue",
     "Model",
     "ModelFile",
     "Profile",
+    "Role",
     "Source",
     "Verification",
     "default_catalogue",

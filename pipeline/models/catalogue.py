@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from pipeline.errors import ModelError
-from pipeline.models.model import ENGINES, ROLES, Model, ModelFile, Profile, Role, Verification
+from pipeline.models.model import (
+    ENGINES,
+    MANY,
+    ROLES,
+    Model,
+    ModelFile,
+    Profile,
+    Role,
+    Verification,
+)
 from pipeline.models.reading import (
     MODEL_KEYS,
     PROFILE_KEYS,
@@ -137,8 +147,8 @@ class Catalogue:
 
         Args:
             name: Of the profile.
-            instead: Models to take instead of the profile's own, by role; they then serve every
-                language.
+            instead: Models to take instead of the profile's own, by role. Such a model serves its
+                own languages, too; one that does not say which serves all.
 
         Raises:
             ModelError: If it, or a model that it names, is missing or malformed.
@@ -148,19 +158,22 @@ class Catalogue:
             message = f"{self._source}: there is no profile {name!r}; it has {', '.join(profiles)}"
             raise ModelError(message)
         where = f"{self._source}: profiles.{name}"
-        table = dict(checked(profiles[name], PROFILE_KEYS, where + "."))
-        for role, model in (instead or {}).items():
-            table[role] = model
-            table.pop(f"{role}s", None)
-        return Profile(
+        table = checked(profiles[name], PROFILE_KEYS, where + ".")
+        chosen = {
+            role: self._named(role, table.get(role), f"{where}.{role}")
+            for role in ENGINES
+            if role not in (instead or {})
+        } | {role: self._named(role, id, f"models.{role}") for role, id in (instead or {}).items()}
+        profile = Profile(
             name,
-            **{role: self._named(role, table.get(role), f"{where}.{role}") for role in ENGINES},
+            **chosen,
             description=text(table, "description", where),
             languages=strings(table, "languages", where),
             warning=text(table, "warning", where),
             recognizers=self._by_language("recognizer", table, where),
             voices=self._by_language("voice", table, where),
         )
+        return _without_replaced(profile, frozenset(instead or {}))
 
     def verify(self, profile: Profile, how: Verification = Verification.FULL) -> None:
         """Check that every file of a profile is there, of its size, and unchanged.
@@ -237,3 +250,18 @@ class Catalogue:
         if suffix and not opened:
             raise ModelError(f"{where}.files has no {suffix}, which {engine} opens")
         return folder / opened, folder
+
+
+def _without_replaced(profile: Profile, roles: frozenset[Role]) -> Profile:
+    """Return a profile without models for languages that a replacement speaks or hears itself."""
+    if "recognizer" in roles:
+        kept = _unserved(profile.recognizers, profile.recognizer)
+        profile = replace(profile, recognizers=kept)
+    if "voice" in roles:
+        profile = replace(profile, voices=_unserved(profile.voices, profile.voice))
+    return profile
+
+
+def _unserved(models: Mapping[str, Model], by: Model) -> Mapping[str, Model]:
+    every = not by.languages or MANY in by.languages
+    return {tag: each for tag, each in models.items() if not every and tag not in by.languages}

@@ -11,7 +11,18 @@ from urllib.parse import quote
 
 from pipeline.persona import ClockPlacement
 
-__all__ = ["ENGINES", "ROLES", "Model", "ModelFile", "Profile", "Role", "Source", "Verification"]
+__all__ = [
+    "ENGINES",
+    "HUB",
+    "MANY",
+    "ROLES",
+    "Model",
+    "ModelFile",
+    "Profile",
+    "Role",
+    "Source",
+    "Verification",
+]
 
 Role: TypeAlias = Literal["recognizer", "language_model", "voice"]
 
@@ -26,6 +37,9 @@ ROLES: Final[Mapping[str, Role]] = {
     engine: role for role, engines in ENGINES.items() for engine in engines
 }
 """Which role each engine plays."""
+
+MANY: Final = "mul"
+"""Among a model's languages: many, too many to list (ISO 639-2)."""
 
 HUB: Final = "https://huggingface.co"
 
@@ -104,7 +118,7 @@ class Model:
         settings: Of the engine, as measured for this model.
         clock: Where a language model looks for the time of day.
         source: Where its files can be had; None if they are brought by whoever installs it.
-        languages: BCP 47 primary tags; empty: not recorded.
+        languages: BCP 47 primary tags, or `MANY`; empty: not recorded.
         memory_bytes: That its engine needs with it at the settings above, or None if unknown.
         geometry: A name of ``benchmarks/geometries.py`` whose measured cost is this model's, or "".
         finetuned_from: The model that it was trained from, where that matters for its licence.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ SMALL: Final = 64 << 20
 """Bytes up to which a file is hashed at every start; 64 MiB take about 50 ms."""
 
 _CHUNK: Final = 1 << 20
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def verify_model(model: Model, how: Verification, profile: str, source: Path) -> None:
@@ -51,16 +53,23 @@ def _verify(model: Model, part: ModelFile, how: Verification) -> None:
         if part.bytes is not None and size != part.bytes:
             found = f"has {size} bytes, expected {part.bytes}; get the file again"
             raise ModelError(f"model {model.id}: {path} {found}")
-        if part.sha256 and not _is_intact(path, part.sha256, size, how):
+        if not _is_intact(path, part.sha256 or _noted(path), size, how):
             raise ModelError(f"model {model.id}: {path} was changed or damaged; get it again")
     except OSError as error:
         message = f"model {model.id}: {path} cannot be read: {error.strerror}; get it again"
         raise ModelError(message) from error
 
 
+def _noted(path: Path) -> str:
+    """Return the digest after which a store named a file, or "" for a file outside of one."""
+    name = path.resolve().name
+    return name if path.is_symlink() and _SHA256.fullmatch(name) else ""
+
+
 def _is_intact(path: Path, sha256: str, size: int, how: Verification) -> bool:
-    """Tell whether a file has its digest; a store names a blob after what it hashed to."""
-    if path.is_symlink() and path.resolve().name != sha256:
+    if not sha256:
+        return True
+    if _noted(path) not in ("", sha256):
         return False
     return (how is Verification.SIZE and size > SMALL) or _digest(path) == sha256
 

@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Config
 from gateway.engine_room import (
     SCRIPTED_REPLY,
     RealEngines,
     ScriptedEngines,
     engine_room,
-    plan_threads,
 )
 from pipeline.engines import Prompt, SpeakJob
 from pipeline.engines.scripted import Meter, ScriptedVoice
@@ -33,21 +31,6 @@ def engine_threads():
         return [thread for thread in new if thread.name.startswith(names)]
 
     return started
-
-
-@pytest.mark.parametrize(
-    ("cores", "threads"),
-    [(1, (1, 1, 1)), (2, (1, 1, 1)), (4, (1, 2, 1)), (8, (2, 4, 1)), (64, (16, 32, 1))],
-)
-def test_the_cores_are_divided_so_that_the_loop_keeps_its_turn(cores, threads):
-    plan = plan_threads(Config(), cores)
-    assert (plan.recognizer, plan.language_model, plan.voice) == threads
-
-
-def test_threads_that_are_configured_are_taken_as_they_are():
-    settings = config(engines={"stt_threads": 3, "llm_threads": 5, "tts_threads": 2})
-    plan = plan_threads(settings, 2)
-    assert (plan.recognizer, plan.language_model, plan.voice) == (3, 5, 2)
 
 
 def test_a_model_file_that_is_missing_is_one_error_before_anything_is_loaded(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.engines import SAMPLE_RATE, HypothesisKind, RecognitionJob
-from pipeline.engines.faster_whisper import WhisperSettings, load
+from pipeline.engines.faster_whisper import WhisperSettings, likeliest, load
 from pipeline.engines.thread import EngineThread, Priority, StopToken, call
 from pipeline.errors import EngineUnavailable, ModelError
 from tests.models import tiny_whisper
@@ -292,3 +292,28 @@ async def test_it_runs_on_an_engine_thread():
         assert found.text == text
     finally:
         assert await thread.close()
+
+
+# -- devices and languages ------------------------------------------------------------------------
+
+
+def test_a_number_format_that_the_processor_lacks_is_replaced(caplog):
+    caplog.set_level("INFO")
+    recognizer = load(WhisperSettings(STARTER / "recognizer", device="cpu", compute_type="float16"))
+    assert recognizer.compute_type.startswith("int8")
+    assert "does not compute in float16" in caplog.text
+
+
+def test_the_likeliest_language_is_one_that_is_served():
+    ranked = [("nn", 0.5), ("de", 0.3), ("en", 0.1), ("fr", 0.1)]
+    assert likeliest(ranked, ("en", "de")) == ("de", pytest.approx(0.75))
+    assert likeliest(ranked, ()) == ("nn", pytest.approx(0.5))
+    assert likeliest(ranked, ("xx",)) == ("nn", pytest.approx(0.5))
+
+
+def test_a_language_is_detected_among_those_of_the_settings(tmp_path):
+    path = tiny_whisper.build(tmp_path / "model", multilingual=True)
+    audio = noise(2.0)
+    for language in tiny_whisper.LANGUAGES:
+        recognizer = load(WhisperSettings(path, device="cpu", languages=(language,)))
+        assert recognize(recognizer, audio, PARTIAL).language == language

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines import Message, Prompt
+from pipeline.engines import llama_cpp as engine
 from pipeline.engines.llama_cpp import LlamaSettings, load
 from pipeline.engines.thread import EngineThread, StopToken
 from pipeline.errors import EngineFailed, EngineUnavailable
@@ -675,3 +676,55 @@ def test_the_abort_callback_is_a_string_length(tiny):
     context._raise_flag()
     assert context._abort(address)
     context._flag[0] = b"\0"
+
+
+# -- devices --------------------------------------------------------------------------------------
+
+
+class WithGpu:
+    """llama.cpp as it would be with a GPU that is too small for any model."""
+
+    def __init__(self, native):
+        self._native = native
+
+    def __getattr__(self, name):
+        return getattr(self._native, name)
+
+    def llama_supports_gpu_offload(self):
+        return True
+
+    def llama_model_load_from_file(self, path, parameters):
+        if parameters.n_gpu_layers != 0:
+            return None
+        return self._native.llama_model_load_from_file(path, parameters)
+
+
+@pytest.fixture
+def small_gpu(monkeypatch):
+    native = WithGpu(engine._import())
+    monkeypatch.setattr(engine, "_import", lambda: native)
+
+
+def test_a_gpu_that_was_asked_for_and_is_missing_says_how_to_get_one(tiny):
+    if not engine.cuda_problem():
+        pytest.skip("this llama.cpp has a GPU")
+    with pytest.raises(EngineUnavailable, match="GGML_CUDA"):
+        tiny(device="cuda")
+
+
+def test_a_model_that_the_gpu_does_not_take_runs_on_the_cpu(tiny, small_gpu, caplog):
+    model = tiny(device="auto")
+    assert "runs on the CPU" in caplog.text
+    assert "on the CPU" in model.context.description
+
+
+def test_a_model_that_the_gpu_does_not_take_is_an_error_where_the_gpu_was_asked_for(
+    tiny, small_gpu
+):
+    with pytest.raises(EngineUnavailable, match="cannot be loaded"):
+        tiny(device="cuda")
+
+
+def test_a_model_for_the_cpu_does_not_touch_the_gpu(tiny, small_gpu):
+    assert "on the CPU" in tiny(device="cpu").context.description
+    assert "on the CPU" in tiny(gpu_layers=0).context.description

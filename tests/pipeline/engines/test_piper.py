@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines import Int16Audio, SpeakJob, SpokenAudio, TimedText
-from pipeline.engines.piper import Pauses, PiperSettings, PiperVoice, load
+from pipeline.engines.piper import Pauses, PiperSettings, PiperVoice, cuda_problem, load
 from pipeline.engines.thread import EngineThread, StopToken
 from pipeline.errors import EngineUnavailable
 from pipeline.segmentation import Segmenter
@@ -428,3 +428,10 @@ def test_a_voice_without_durations_has_approximate_times(tmp_path: Path) -> None
     words = words_of(spoken(voice, "The summer is over."))
     assert [word.start for word in words] == [0, 4, 11, 14]
     assert all(word.start_sample < word.end_sample for word in words)
+
+
+def test_a_gpu_that_was_asked_for_and_is_missing_says_how_to_get_one():
+    if not cuda_problem():
+        pytest.skip("this ONNX Runtime has CUDA")
+    with pytest.raises(EngineUnavailable, match="onnxruntime-gpu"):
+        load(PiperSettings(STARTER, device="cuda"))

@@ -1,0 +1,84 @@
+"""Where the engines run: decided by the configuration, the machine, and what works there."""
+
+import pytest
+
+from gateway.engine_loading import load_language_model, load_voice, place
+from gateway.provisioning.hardware import Hardware
+from pipeline.devices import Gpu
+from pipeline.errors import EngineUnavailable, ModelError
+from pipeline.models import Catalogue
+from tests.end_to_end.servers import config
+
+GPU = Gpu("RTX 3060", 12_000_000_000, (8, 6), "550")
+PLAIN = Hardware("EPYC", "x86_64", 8, 8)
+WITH_GPU = Hardware("EPYC", "x86_64", 8, 8, gpus=(GPU,))
+WORKS = dict.fromkeys(("stt", "llm", "tts"), lambda: "")
+FAILS = {
+    "stt": lambda: "libcublas.so.12 is missing; pip install nvidia-cublas-cu12",
+    "llm": lambda: "llama.cpp finds no GPU",
+    "tts": lambda: "this onnxruntime is built without CUDA",
+}
+
+
+def unasked():
+    raise AssertionError("nobody should have asked")
+
+
+def engines(**values):
+    return config(engines=values)
+
+
+def test_without_a_gpu_nothing_is_asked_and_all_cores_are_shared():
+    found = place(engines(), PLAIN, dict.fromkeys(("stt", "llm", "tts"), unasked))
+    assert dict(found.devices) == {"stt": "auto", "llm": "auto", "tts": "cpu"}
+    assert found.threads.total == 8
+
+
+def test_with_a_gpu_that_works_the_voice_alone_stays_on_the_cpu():
+    found = place(engines(), WITH_GPU, WORKS)
+    assert dict(found.devices) == {"stt": "cuda", "llm": "cuda", "tts": "cpu"}
+    assert found.gpu == GPU
+    assert found.threads.recognizer.total == found.threads.language_model.total == 1
+    assert "recognizer CUDA" in found.describe()
+
+
+def test_with_a_gpu_that_does_not_work_the_missing_package_is_named_and_the_cpu_taken(caplog):
+    found = place(engines(), WITH_GPU, FAILS)
+    assert dict(found.devices) == dict.fromkeys(("stt", "llm", "tts"), "cpu")
+    assert found.threads.language_model.threads == 4
+    assert "nvidia-cublas-cu12" in caplog.text
+
+
+@pytest.mark.parametrize("engine", ["stt", "llm", "tts"])
+def test_cuda_that_was_asked_for_and_does_not_work_stops_the_start(engine):
+    with pytest.raises(EngineUnavailable, match=f"engines.{engine}_device"):
+        place(engines(**{f"{engine}_device": "cuda"}), PLAIN, FAILS)
+
+
+def test_placement_may_be_mixed():
+    found = place(engines(device="cpu", stt_device="cuda"), WITH_GPU, WORKS)
+    assert dict(found.devices) == {"stt": "cuda", "llm": "cpu", "tts": "cpu"}
+    assert found.threads.language_model.threads > 4
+
+
+def test_one_device_for_all_does_not_include_the_voice_which_has_its_own():
+    assert place(engines(device="cuda"), WITH_GPU, WORKS).device("tts") == "cpu"
+    assert place(engines(tts_device="cuda"), WITH_GPU, WORKS).device("tts") == "cuda"
+
+
+def test_threads_that_are_configured_are_taken_as_they_are():
+    plan = place(engines(stt_threads=3, llm_threads=5, tts_threads=2), PLAIN, WORKS).threads
+    assert (plan.recognizer.threads, plan.language_model.threads, plan.voice.threads) == (3, 5, 2)
+
+
+def test_a_setting_that_an_engine_does_not_have_names_its_model():
+    from dataclasses import replace
+
+    profile = Catalogue.load().profile("starter")
+    placement = place(engines(), PLAIN, WORKS)
+    with pytest.raises(ModelError, match="starter-voice"):
+        load_voice(replace(profile.voice, settings={"nonsense": 1}), placement)
+    with pytest.raises(ModelError, match="context_tokens is 0"):
+        load_language_model(
+            replace(profile.language_model, settings={"context_tokens": 0}), placement
+        )
