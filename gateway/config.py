@@ -134,6 +134,24 @@ class ModelsConfig:
 
     profile: str = _setting("starter", "profile of the models file", longest=64)
     file: Path | None = _setting(None, "models file; unset is the `models.toml` that Parley brings")
+    recognizer: str | None = _setting(
+        None, "model that listens; unset is what the profile says", longest=64
+    )
+    language_model: str | None = _setting(
+        None, "model that thinks; unset is what the profile says", longest=64
+    )
+    voice: str | None = _setting(
+        None, "model that speaks; unset is what the profile says", longest=64
+    )
+    store: Path | None = _setting(
+        None, "folder of installed models; unset is `$PARLEY_MODELS` or the user's data folder"
+    )
+    mirror: str | None = _setting(
+        None, "base URL that stands for https://huggingface.co in downloads", longest=2048
+    )
+    verify: Literal["size", "full"] = _setting(
+        "size", "at start, full hashes every file; size leaves those above 64 MiB to their size"
+    )
 
 
 @dataclass(frozen=True, slots=True)

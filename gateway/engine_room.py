@@ -17,6 +17,7 @@ from gateway.engine_loading import (
     place,
 )
 from gateway.provisioning.hardware import read_hardware
+from gateway.provisioning.profiles import installed_profile
 from gateway.sessions.settings import ModelTraits
 from pipeline.detection import Vad, speech_detector
 from pipeline.dialogue import Engines
@@ -29,7 +30,7 @@ from pipeline.engines.scripted import (
     ScriptedVoice,
 )
 from pipeline.engines.thread import EngineStatistics, EngineThread, call
-from pipeline.models import Catalogue, Profile
+from pipeline.models import Profile
 
 __all__ = ["EngineRoom", "RealEngines", "ScriptedEngines", "engine_room"]
 
@@ -66,10 +67,7 @@ def engine_room(config: Config) -> EngineRoom:
     """
     if config.engines.kind == "scripted":
         return ScriptedEngines(config)
-    catalogue = Catalogue.load(config.models.file)
-    profile = catalogue.profile(config.models.profile)
-    catalogue.verify(profile)
-    return RealEngines(config, profile)
+    return RealEngines(config, installed_profile(config))
 
 
 class RealEngines:

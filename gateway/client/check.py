@@ -33,10 +33,10 @@ from gateway.engine_loading import (
 )
 from gateway.errors import GatewayError
 from gateway.provisioning.hardware import read_hardware
+from gateway.provisioning.profiles import installed_profile, profile_of
 from pipeline import libopus
 from pipeline.engines import silero, webrtc_vad
 from pipeline.errors import PipelineError
-from pipeline.models import Catalogue, Profile
 
 __all__ = ["Finding", "add_arguments", "examine", "run"]
 
@@ -167,14 +167,8 @@ def _libopus() -> str:
     return f"{library.version} ({library.source}: {library.path})"
 
 
-def _profile(config: Config) -> tuple[Catalogue, Profile]:
-    catalogue = Catalogue.load(config.models.file)
-    return catalogue, catalogue.profile(config.models.profile)
-
-
 def _verify(config: Config) -> str:
-    catalogue, profile = _profile(config)
-    catalogue.verify(profile)
+    profile = installed_profile(config)
     return f"{profile.name}: {', '.join(model.id for model in profile.models)}"
 
 
@@ -192,17 +186,17 @@ def _load_detectors() -> str:
 
 
 def _load_recognizer(config: Config) -> str:
-    model, placement = _profile(config)[1].recognizer, _placement(config)
+    model, placement = profile_of(config).recognizer, _placement(config)
     return _timed(lambda: load_recognizer(model, placement))
 
 
 def _load_language_model(config: Config) -> str:
-    model, placement = _profile(config)[1].language_model, _placement(config)
+    model, placement = profile_of(config).language_model, _placement(config)
     return _timed(lambda: load_language_model(model, placement))
 
 
 def _load_voice(config: Config) -> str:
-    model, placement = _profile(config)[1].voice, _placement(config)
+    model, placement = profile_of(config).voice, _placement(config)
     return _timed(lambda: load_voice(model, placement))
 
 
