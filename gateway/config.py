@@ -149,6 +149,12 @@ class ModelsConfig:
     mirror: str | None = _setting(
         None, "base URL that stands for https://huggingface.co in downloads", longest=2048
     )
+    token_file: Path | None = _setting(
+        None, "private file with a bearer token for the mirror, or without one for huggingface.co"
+    )
+    proxy: str | None = _setting(
+        None, "proxy for downloads; unset is what HTTPS_PROXY and NO_PROXY say", longest=2048
+    )
     verify: Literal["size", "full"] = _setting(
         "size", "at start, full hashes every file; size leaves those above 64 MiB to their size"
     )
