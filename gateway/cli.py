@@ -53,8 +53,12 @@ _TOOL_COMMANDS: Final = {
     "inspect": ("benchmarks.recording.inspection", "show what happened in a recorded session"),
     "replay": ("benchmarks.recording.replay", "play a recorded client again, and compare"),
     "bench": ("benchmarks.load.command", "measure a server with a crowd of devices, by a scenario"),
+    "bundle": (
+        "gateway.provisioning.bundle.command",
+        "make one archive that installs Parley where there is no internet",
+    ),
 }
-"""Commands for those who build devices: module and summary."""
+"""Commands for those who build devices, or install: module and summary."""
 
 _NESTED_COMMANDS: Final[Mapping[tuple[str, ...], str]] = {
     ("bench", "compare"): "benchmarks.reports.compare"

@@ -1,0 +1,1 @@
+"""`parley bundle`: one archive with everything that a machine without internet needs."""
