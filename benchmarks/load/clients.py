@@ -30,9 +30,11 @@ from gateway.client.errors import (
 )
 from gateway.client.microphone import Utterance, resample
 from gateway.client.session import DeviceSession, DeviceSettings, connect
+from gateway.client.shared_speech import SharedSpeech
 from gateway.client.speaker import Playback
 from gateway.client.trace import TurnTrace
 from gateway.client.wav import Recording, read_wav
+from protocol.audio import AudioFormat
 from protocol.events import InputText, SessionFields, TurnFields
 
 __all__ = ["Client", "Records", "UtteranceBank"]
@@ -42,22 +44,29 @@ _BACK_OFF_S: Final = 1.0
 
 
 class UtteranceBank:
-    """Recordings by name and rate, read and resampled once for all devices."""
+    """Recordings by name and rate: read, resampled and encoded once for all devices.
 
-    def __init__(self, names: tuple[str, ...], rates: frozenset[int]) -> None:
-        """Read them.
+    Attributes:
+        shared: Their frames.
+    """
+
+    def __init__(self, names: tuple[str, ...], formats: frozenset[AudioFormat]) -> None:
+        """Read them, for microphones of these formats.
 
         Raises:
             ClientError: A recording is missing, no WAV, or holds no speech.
         """
+        self.shared = SharedSpeech()
         self._texts: dict[str, str | None] = {}
         self._recordings: dict[tuple[str, int], Recording] = {}
         for name in dict.fromkeys(names):
             recording = _recording(name)
             self._texts[name] = _text(name)
-            for rate in rates:
+            for rate in sorted({format.rate for format in formats}):
                 samples = resample(recording.samples, recording.rate, rate)
                 self._recordings[name, rate] = Recording(samples, rate)
+            for format in formats:
+                self.shared.prepare(self._recordings[name, format.rate], format)
 
     def recording(self, name: str, rate: int) -> Recording:
         """A recording at a rate that was named at the beginning."""
@@ -220,6 +229,7 @@ class Client:
             session=wishes if turn is not None or limit is not None else None,
             name=f"parley bench {self._place}",
             keep_audio=False,
+            shared=self._bank.shared,
         )
 
     def _close(

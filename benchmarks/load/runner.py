@@ -215,8 +215,7 @@ class Run:
         names = speech.utterances
         if speech.barge_in_share:
             names += speech.interruptions
-        rates = frozenset(codec.up.rate for codec in self._scenario.codecs)
-        return UtteranceBank(names, rates)
+        return UtteranceBank(names, frozenset(codec.up for codec in self._scenario.codecs))
 
     async def _knock(self) -> None:
         """Open and leave one session, so that what makes a run impossible is told in one line."""

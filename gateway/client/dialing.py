@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,7 +12,9 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 from gateway.client.errors import Refused, Unreachable
 from gateway.version import VERSION
 
-__all__ = ["SUBPROTOCOL", "dial"]
+__all__ = ["SUBPROTOCOL", "dial", "dial_as"]
+
+C = TypeVar("C", bound=ClientConnection)
 
 SUBPROTOCOL: Final = "parley.v1"
 _MAX_MESSAGE: Final = 1024 * 1024
@@ -32,12 +34,25 @@ async def dial(
     timeout_s: float,
     tls: ssl.SSLContext | None = None,
 ) -> ClientConnection:
+    """As `dial_as`, to a plain connection of `websockets`."""
+    return await dial_as(ClientConnection, url, key=key, timeout_s=timeout_s, tls=tls)
+
+
+async def dial_as(
+    kind: type[C],
+    url: str,
+    *,
+    key: str | None,
+    timeout_s: float,
+    tls: ssl.SSLContext | None = None,
+) -> C:
     """Connect and upgrade.
 
     The socket's own keepalive is off (the protocol has one), and so is compression, which speech
     does not profit from.
 
     Args:
+        kind: What the connection shall be.
         url: ``ws://`` or ``wss://``.
         key: Sent as a bearer key.
         timeout_s: For connecting and the handshake together.
@@ -49,8 +64,9 @@ async def dial(
     """
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     try:
-        return await connect(
+        connection = await connect(
             url,
+            create_connection=kind,
             subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]
             additional_headers=headers,
             compression=None,
@@ -63,6 +79,8 @@ async def dial(
             proxy=None if _host(url) in _LOOPBACK else True,
             ssl=_trust(url, tls),
         )
+        assert isinstance(connection, kind), "made by the factory"
+        return connection
     except InvalidStatus as error:
         raise _refused(url, error) from error
     except ssl.SSLCertVerificationError as error:  # a ValueError, too

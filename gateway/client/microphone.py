@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from gateway.client.errors import ClientError
 from gateway.client.wav import Recording
 from pipeline.resample import Resampler
 
-__all__ = ["Microphone", "Utterance", "open_live", "resample"]
+__all__ = ["Cut", "Microphone", "Utterance", "open_live", "resample"]
 
 Int16Audio: TypeAlias = npt.NDArray[np.int16]
 
@@ -70,6 +70,35 @@ class Utterance:
         return self.opened_at + (self.begin + offset) / self.rate
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A recording, from its first sample that was not captured yet."""
+
+    recording: Recording
+    samples: Int16Audio
+    utterance: Utterance
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What one frame holds: samples, or the name of samples that others have as well.
+
+    Attributes:
+        samples: The frame, shape (samples,); None of a frame that ``recording`` names.
+        recording: What was given to `Microphone.say`, whole frames of which are spoken, the last
+            one filled up with silence; None of silence.
+        index: Which of its frames; beyond its end, how many frames ago it began.
+    """
+
+    samples: Int16Audio | None = None
+    recording: Recording | None = None
+    index: int = 0
+
+
+_SILENT: Final = Cut()
+
+
 class Microphone:
     """Cuts silence and recordings into frames of one length.
 
@@ -85,7 +114,8 @@ class Microphone:
         self.frame_samples = frame_samples
         self.position = 0
         self.opened_at = 0.0
-        self._waiting: deque[tuple[Int16Audio, Utterance | None]] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._latest: tuple[Recording, int] | None = None
         self._live: deque[Int16Audio] = deque()
         self._live_limit = round(live_limit_s * rate)
 
@@ -104,10 +134,12 @@ class Microphone:
 
     def say(self, recording: Recording, label: str = "") -> Utterance:
         """Speak a recording after those that wait; it is resampled as a whole, here and now."""
-        samples = resample(recording.samples, recording.rate, self.rate)
+        samples = recording.samples
+        if recording.rate != self.rate:
+            samples = resample(samples, recording.rate, self.rate)
         speech = Recording(samples, self.rate).speech()
         utterance = Utterance(label, len(samples), speech, self.rate, opened_at=self.opened_at)
-        self._waiting.append((samples, utterance))
+        self._waiting.append(_Waiting(recording, samples, utterance))
         return utterance
 
     def hear_live(self, samples: Int16Audio) -> None:
@@ -118,12 +150,53 @@ class Microphone:
 
     def next_frame(self) -> Int16Audio:
         """The next frame; an utterance that begins in it learns its position."""
+        self._latest = None
         frame = np.zeros(self.frame_samples, np.int16)
         filled = self._take(frame, self._waiting_part)
         if filled < len(frame):
             self._take(frame[filled:], self._live_part)
         self.position += len(frame)
         return frame
+
+    def next_cut(self) -> Cut:
+        """As `next_frame`, by name where the frame holds nothing but silence or one recording.
+
+        A recording of another rate than the microphone's has no frames that others share.
+        """
+        if not self._waiting and not self._live:
+            self.position += self.frame_samples
+            return self._next_silence()
+        if not self._speaks_alone():
+            return Cut(self.next_frame())
+        waiting = self._waiting[0]
+        index = waiting.offset // self.frame_samples
+        if waiting.offset == 0:
+            self._begin(waiting, 0)
+        waiting.offset += self.frame_samples
+        if waiting.offset >= len(waiting.samples):
+            self._waiting.popleft()
+        self.position += self.frame_samples
+        self._latest = waiting.recording, index
+        return Cut(None, waiting.recording, index)
+
+    def _next_silence(self) -> Cut:
+        if self._latest is None:
+            return _SILENT
+        recording, index = self._latest
+        self._latest = recording, index + 1
+        return Cut(None, recording, index + 1)
+
+    def _speaks_alone(self) -> bool:
+        """Whether the next frame is one of the first recording's, and of nothing else."""
+        if not self._waiting or self._live or self._waiting[0].recording.rate != self.rate:
+            return False
+        first = self._waiting[0]
+        is_whole = len(first.samples) - first.offset >= self.frame_samples
+        return first.offset % self.frame_samples == 0 and (is_whole or len(self._waiting) == 1)
+
+    def _begin(self, waiting: _Waiting, offset: int) -> None:
+        waiting.utterance.begin = self.position + offset
+        waiting.utterance.opened_at = self.opened_at
 
     def _take(self, frame: Int16Audio, part: Callable[[int, int], Int16Audio | None]) -> int:
         filled = 0
@@ -138,13 +211,14 @@ class Microphone:
     def _waiting_part(self, offset: int, limit: int) -> Int16Audio | None:
         if not self._waiting:
             return None
-        samples, utterance = self._waiting.popleft()
-        if utterance is not None:
-            utterance.begin = self.position + offset
-            utterance.opened_at = self.opened_at
-        if len(samples) > limit:
-            self._waiting.appendleft((samples[limit:], None))
-        return samples[:limit]
+        waiting = self._waiting[0]
+        if waiting.offset == 0:
+            self._begin(waiting, offset)
+        piece = waiting.samples[waiting.offset : waiting.offset + limit]
+        waiting.offset += len(piece)
+        if waiting.offset >= len(waiting.samples):
+            self._waiting.popleft()
+        return piece
 
     def _live_part(self, _offset: int, limit: int) -> Int16Audio | None:
         if not self._live:

@@ -7,32 +7,36 @@
 
 A session behaves like hardware: its microphone never stops, its loudspeaker takes the time that
 the sound takes, and what was heard is reported to the server. Nothing is printed and nothing is
-global, so hundreds of sessions fit into one process.
+global, so hundreds of sessions fit into one process: no session has a task of its own, messages
+are taken as they arrive and sent as they are made, and two timers stand for the microphone's clock
+and for all other deadlines.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway.client.decoding import StreamDecoder
-from gateway.client.dialing import dial
+from gateway.client.dialing import dial_as
 from gateway.client.errors import ClientError, Refused, SessionEnded, WaitExpired
 from gateway.client.microphone import Microphone, Utterance
+from gateway.client.shared_speech import SharedSpeech
 from gateway.client.speaker import Playback, Speaker
 from gateway.client.trace import ConversationTrace, TurnTrace
 from gateway.client.wav import Recording
+from gateway.client.wire import Wire
 from gateway.version import VERSION
 from pipeline.codecs import AudioEncoder
 from pipeline.errors import AudioError
@@ -74,6 +78,8 @@ _MICROPHONE: Final = 1
 _MAX_WAITING_FRAMES: Final = 250
 """How many messages may wait for the socket, 5 s of usual frames; the oldest speech is dropped."""
 _LEAVE_S: Final = 2.0
+_LOST: Final = 1006
+_UNAUTHORIZED: Final = int(CloseCode.UNAUTHORIZED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,8 @@ class DeviceSettings:
         preset: Name of a configuration on the server.
         name: What the device calls itself.
         keep_audio: Keep what was received, for `Playback.heard_audio`.
+        shared: Frames of recordings that all devices of a load client share; None to encode one's
+            own.
         open_timeout_s: For connecting, and again for the welcome.
         send_deadline_s: A socket that accepts nothing for so long is given up.
         tls: Whom to trust; the system's certificates by default.
@@ -111,6 +119,7 @@ class DeviceSettings:
     preset: str | None = None
     name: str = "parley"
     keep_audio: bool = True
+    shared: SharedSpeech | None = None
     open_timeout_s: float = 10.0
     send_deadline_s: float = 5.0
     tls: ssl.SSLContext | None = None
@@ -127,6 +136,14 @@ class _Speech:
 
 
 _Outgoing: TypeAlias = ClientMessage | Retransmission | _Speech
+
+
+@dataclass(slots=True)
+class _Waiter:
+    """Somebody who waits for something to become true."""
+
+    met: Callable[[], Any]
+    future: asyncio.Future[Any]
 
 
 @asynccontextmanager
@@ -149,8 +166,8 @@ async def connect(
         Unreachable: Nobody answers.
         Refused: The server refused the upgrade or the hello.
     """
-    socket = await dial(
-        settings.url, key=settings.key, timeout_s=settings.open_timeout_s, tls=settings.tls
+    socket = await dial_as(
+        Wire, settings.url, key=settings.key, timeout_s=settings.open_timeout_s, tls=settings.tls
     )
     device = DeviceSession(
         settings, socket, clock=clock, observe=observe, observe_text=observe_text
@@ -181,7 +198,7 @@ class DeviceSession:
     def __init__(
         self,
         settings: DeviceSettings,
-        socket: ClientConnection,
+        socket: Wire,
         *,
         clock: Callable[[], float],
         observe: Callable[[ServerEvent, float], None] | None = None,
@@ -217,12 +234,14 @@ class DeviceSession:
         self._missing = 0
         self._paused = False
         self._reports_playout = False
-        self._work = asyncio.Event()
-        self._tick = asyncio.Event()
-        self._changed = asyncio.Event()
-        self._reading = asyncio.Event()
-        self._reading.set()
         self._welcome: Welcome | None = None
+        self._waiters: list[_Waiter] = []
+        self._crash: Exception | None = None
+        self._loop = asyncio.get_running_loop()
+        self._next_capture: asyncio.TimerHandle | None = None
+        self._wake: asyncio.TimerHandle | None = None
+        self._wake_at = math.inf
+        self._give_up: asyncio.TimerHandle | None = None
 
     # -- what a user does -----------------------------------------------------------------------
 
@@ -277,7 +296,7 @@ class DeviceSession:
     def send(self, event: ClientMessage) -> None:
         """Send an event after what already waits."""
         self._outgoing.append(event)
-        self._work.set()
+        self._flush()
 
     def vanish(self) -> None:
         """Lose the connection without a word, as a device out of power does."""
@@ -285,11 +304,11 @@ class DeviceSession:
 
     async def stop_reading(self, seconds: float) -> None:
         """Take nothing from the socket for a while; the server feels it once buffers are full."""
-        self._reading.clear()
+        self._socket.stop_reading()
         try:
             await asyncio.sleep(seconds)
         finally:
-            self._reading.set()
+            self._socket.read_on()
 
     # -- what a user waits for ------------------------------------------------------------------
 
@@ -300,15 +319,21 @@ class DeviceSession:
             WaitExpired: It did not within ``timeout_s``; the message names ``what``.
             SessionEnded: The connection closed before.
         """
+        value = met()
+        if value:
+            return value
+        if self.ended is not None:
+            raise self.ended
+        # Asked where something happens, not in a task that is woken for each frame to ask.
+        waiter = _Waiter(met, self._loop.create_future())
+        self._waiters.append(waiter)
         try:
             async with asyncio.timeout(timeout_s):
-                while not (value := met()):
-                    if self.ended is not None:
-                        raise self.ended
-                    await self._changed.wait()
-                return value
+                return cast("T", await waiter.future)
         except TimeoutError:
             raise WaitExpired(f"waited {timeout_s:g} s for {what}, in vain") from None
+        finally:
+            self._waiters.remove(waiter)
 
     async def answered(self, utterance: Utterance, *, timeout_s: float) -> list[TurnTrace]:
         """Wait until the turns that an utterance became are over and their replies were played.
@@ -395,108 +420,143 @@ class DeviceSession:
             return []
         return turns if all(turn.is_over or turn.is_dropped for turn in turns) else []
 
-    # -- the tasks ------------------------------------------------------------------------------
+    # -- while it lasts -------------------------------------------------------------------------
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Greet the server, then let the session run while the context lasts; see `connect`."""
         try:
+            self._socket.listen(
+                deliver=self._guarded_take, lost=self._end, writable=self._on_writable
+            )
             await self._greet()
-            async with asyncio.TaskGroup() as tasks:
-                running = [
-                    tasks.create_task(self._read(), name="device reader"),
-                    tasks.create_task(self._write(), name="device writer"),
-                    tasks.create_task(self._capture(), name="device microphone"),
-                    tasks.create_task(self._keep_time(), name="device timers"),
-                ]
-                try:
-                    yield
-                    await self._leave()
-                finally:
-                    for task in running:
-                        task.cancel()
-        except ExceptionGroup as group:
-            # The tasks end without raising: this is what the caller's block raised.
-            raise group.exceptions[0] from group.exceptions[0].__cause__
+            self._agree(self.welcome)
+            self._on_time()
+            yield
+            await self._leave()
+        except SessionEnded as error:
+            if self._crash is not None:
+                raise self._crash from error
+            raise
         finally:
+            self._stop_timers()
             await self._close()
 
     async def _greet(self) -> None:
         """Exchange hello and welcome."""
-        await self._socket.send(self._protocol.hello(self._hello(), self._clock()))
+        if self.ended is None and self._socket.can_write:
+            self._socket.post(self._protocol.hello(self._hello(), self._clock()))
+        timeout_s = self.settings.open_timeout_s
         try:
-            async with asyncio.timeout(self.settings.open_timeout_s):
-                while self._welcome is None:
-                    self._take(await self._socket.recv())
-        except TimeoutError:
+            await self.until(lambda: self._welcome, timeout_s=timeout_s, what="the welcome")
+        except WaitExpired:
             raise WaitExpired(
-                f"{self.settings.url} sent no welcome within {self.settings.open_timeout_s:g} s"
+                f"{self.settings.url} sent no welcome within {timeout_s:g} s"
             ) from None
-        except ConnectionClosed as error:
+        except SessionEnded as error:
             raise self._refusal(error) from error
-        self._agree(self._welcome)
 
-    async def _read(self) -> None:
-        """Take the server's messages until the socket closes."""
-        try:
-            while True:
-                message = await self._socket.recv()
-                await self._reading.wait()
-                self._take(message)
-        except ConnectionClosed as error:
-            self._end(error)
-
-    async def _write(self) -> None:
-        """Number and send what waits; one message at a time, each with a deadline."""
-        try:
-            while True:
-                while self._outgoing:
-                    message = self._seal(self._outgoing.popleft())
-                    self.messages_sent += 1
-                    self.bytes_sent += len(message)
-                    async with asyncio.timeout(self.settings.send_deadline_s):
-                        await self._socket.send(message)
-                self._work.clear()
-                await self._work.wait()
-        except ConnectionClosed as error:
-            self._end(error)
-        except TimeoutError:
-            self._socket.transport.abort()
-
-    async def _capture(self) -> None:
-        """Send a microphone frame whenever its last sample has been captured."""
-        microphone, encoder = self.microphone, self._encoder
-        if microphone is None or encoder is None:
-            return
-        microphone.open(self._clock())
-        while True:
-            delay = microphone.next_due() - self._clock()
-            if delay > 0:
-                await asyncio.sleep(delay)
-            self.microphone_lag_s = max(
-                self.microphone_lag_s, self._clock() - microphone.next_due()
+    def _flush(self) -> None:
+        """Number and send what waits, until the socket takes no more for now."""
+        while self._outgoing and self._can_send:
+            self._post(self._seal(self._outgoing.popleft()))
+        if self._outgoing and self._give_up is None and self.ended is None:
+            self._give_up = self._loop.call_later(
+                self.settings.send_deadline_s, self._socket.transport.abort
             )
-            wakes = microphone.is_speaking or microphone.position == 0
-            for frame in encoder.encode(microphone.next_frame()):
-                self._queue_speech(frame.payload, frame.samples, self._clock())
-            if wakes:
-                self._notify()
-            if delay <= 0:
-                await asyncio.sleep(0)
 
-    async def _keep_time(self) -> None:
+    @property
+    def _can_send(self) -> bool:
+        is_open = self.ended is None and self._welcome is not None
+        return is_open and self._socket.can_write
+
+    def _post(self, message: str | bytes) -> None:
+        self.messages_sent += 1
+        self.bytes_sent += len(message)
+        self._socket.post(message)
+
+    def _on_writable(self) -> None:
+        """The socket takes messages again: it is not given up."""
+        if self._give_up is not None:
+            self._give_up.cancel()
+            self._give_up = None
+        self._flush()
+
+    def _guarded_take(self, message: str | bytes) -> None:
+        """Take a message; a mistake in here ends the session, and comes out of its context."""
+        try:
+            self._take(message)
+        except Exception as error:
+            self._fail(error)
+            raise
+
+    def _capture(self) -> None:
+        """Send the microphone frame whose last sample has just been captured; wait for the next."""
+        try:
+            self._capture_frame()
+        except Exception as error:
+            self._fail(error)
+            raise
+
+    def _capture_frame(self) -> None:
+        microphone = self.microphone
+        if microphone is None or self.ended is not None:
+            return
+        now = self._clock()
+        late = now - microphone.next_due()
+        self.microphone_lag_s = max(self.microphone_lag_s, late)
+        wakes = microphone.is_speaking or microphone.position == 0
+        self._take_frame(microphone, now)
+        self._next_capture = self._loop.call_later(
+            max(0.0, microphone.next_due() - now), self._capture
+        )
+        if wakes:
+            self._notify()
+
+    def _take_frame(self, microphone: Microphone, now: float) -> None:
+        """Encode the next frame, or take it from those that all devices share."""
+        encoder, shared = self._encoder, self.settings.shared
+        assert encoder is not None, "there is one where there is a microphone"
+        if shared is None:
+            samples = microphone.next_frame()
+        else:
+            cut = microphone.next_cut()
+            payload = shared.payload(cut, encoder.format)
+            if payload is not None:
+                self._send_speech(payload, microphone.frame_samples, now)
+                return
+            assert cut.samples is not None, "what is not shared is there"
+            samples = cut.samples
+        for frame in encoder.encode(samples):
+            self._send_speech(frame.payload, frame.samples, now)
+
+    def _on_time(self) -> None:
         """Let the loudspeaker and the protocol know what time it is, when they asked for it."""
-        while True:
-            self._play_on()
-            self._tick.clear()
-            now = self._clock()
-            self._answer(self._protocol.on_deadline(now))
-            wake = self._next_wake()
-            try:
-                async with asyncio.timeout(None if wake is None else max(0.0, wake - now)):
-                    await self._tick.wait()
-            except TimeoutError:
-                continue
+        self._wake, self._wake_at = None, math.inf
+        self._play_on()
+        self._answer(self._protocol.on_deadline(self._clock()))
+
+    def _set_alarm(self) -> None:
+        """See to it that `_on_time` is called in time; too early does no harm."""
+        at = self._next_wake()
+        if at is None or at >= self._wake_at or self.ended is not None:
+            return
+        if self._wake is not None:
+            self._wake.cancel()
+        # uvloop rounds to milliseconds: rounded up here, or the loop would spin until it is time.
+        delay_ms = math.ceil(max(0.0, at - self._clock()) * 1000)
+        self._wake = self._loop.call_later(delay_ms / 1000, self._on_time)
+        self._wake_at = at
+
+    def _fail(self, error: Exception) -> None:
+        self._crash = self._crash or error
+        self._finish(SessionEnded(f"the client failed: {error!r}", code=_LOST))
+        self._socket.transport.abort()
+
+    def _stop_timers(self) -> None:
+        for timer in (self._next_capture, self._wake, self._give_up):
+            if timer is not None:
+                timer.cancel()
 
     # -- what they do ---------------------------------------------------------------------------
 
@@ -534,18 +594,26 @@ class DeviceSession:
             self.microphone = Microphone(
                 rate=agreed.rate, frame_samples=self._encoder.frame_samples
             )
+            self.microphone.open(self._clock())
+            self._next_capture = self._loop.call_later(
+                self.microphone.frame_samples / agreed.rate, self._capture
+            )
         self._reports_playout = "playout" in welcome.features
 
-    def _queue_speech(self, payload: bytes, samples: int, captured_at: float) -> None:
-        """Let a frame wait for the socket; stale speech gives way to fresh speech."""
+    def _send_speech(self, payload: bytes, samples: int, captured_at: float) -> None:
+        """Send a frame, or let it wait for the socket; stale speech gives way to fresh speech."""
         if self._paused:
             self._missing += samples
+            return
+        if not self._outgoing and self._can_send:
+            gap, self._missing = self._missing, 0
+            self._post(self._protocol.frame(payload, samples, captured_at, gap=gap))
             return
         self._outgoing.append(_Speech(payload, samples, captured_at, self._missing))
         self._missing = 0
         if len(self._outgoing) > _MAX_WAITING_FRAMES:
             self._drop_oldest_speech()
-        self._work.set()
+        self._flush()
 
     def _drop_oldest_speech(self) -> None:
         frames = [index for index, each in enumerate(self._outgoing) if isinstance(each, _Speech)]
@@ -568,15 +636,17 @@ class DeviceSession:
         return self._protocol.seal(outgoing, self._clock())
 
     def _answer(self, outcome: ClientOutcome) -> None:
-        """Send what the protocol replies by itself."""
-        self._outgoing.extend(outcome.replies)
-        self.sequence_gaps += any(
-            isinstance(reply, Nack | Retransmission) for reply in outcome.replies
-        )
+        """Send what the protocol replies by itself, and wake for what it will have to."""
+        if outcome.replies:
+            self._outgoing.extend(outcome.replies)
+            self.sequence_gaps += any(
+                isinstance(reply, Nack | Retransmission) for reply in outcome.replies
+            )
+            self._flush()
         if outcome.close is not None:
-            self.ended = SessionEnded(outcome.close.reason, code=outcome.close.code)
+            self._finish(SessionEnded(outcome.close.reason, code=outcome.close.code))
             self._socket.transport.abort()
-        self._work.set()
+        self._set_alarm()
 
     def _take(self, message: str | bytes) -> None:
         now = self._clock()
@@ -588,19 +658,25 @@ class DeviceSession:
         for event in outcome.events:
             self._handle(event, now)
         self.problems += outcome.problems
-        self._answer(outcome)
         self._play_on()
+        self._answer(outcome)
         self._notify()
 
     def _handle(self, event: ServerEvent, now: float) -> None:
-        self.trace.take(event, now)
+        if isinstance(event, AudioFrame):
+            self._play(event, now)  # nearly all are, and the trace has no use for them
+        else:
+            self.trace.take(event, now)
+            self._heed(event, now)
+        if self._observe is not None:
+            self._observe(event, now)
+
+    def _heed(self, event: ServerEvent, now: float) -> None:
         match event:
             case Welcome():
                 self._welcome = event
             case AudioStart():
                 self._open_stream(event, now)
-            case AudioFrame():
-                self._play(event, now)
             case Interrupt(stream=stream):
                 self.speaker.flush(stream, now)
             case Flow(state=state):
@@ -609,8 +685,6 @@ class DeviceSession:
                 self.errors.append(event)
             case _:
                 pass
-        if self._observe is not None:
-            self._observe(event, now)
 
     def _open_stream(self, event: AudioStart, now: float) -> None:
         for decoder in self._decoders.values():
@@ -645,9 +719,15 @@ class DeviceSession:
         return np.zeros(0, np.int16), 0
 
     def _notify(self) -> None:
-        """Let everybody who waits look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        """Ask for everybody who waits whether it has come true."""
+        for waiter in self._waiters:
+            if waiter.future.done():
+                continue
+            value = waiter.met()
+            if value:
+                waiter.future.set_result(value)
+            elif self.ended is not None:
+                waiter.future.set_exception(self.ended)
 
     def _play_on(self) -> None:
         """Let the loudspeaker catch up with the clock, and report."""
@@ -655,7 +735,6 @@ class DeviceSession:
         if self._reports_playout:
             for report in reports:
                 self.send(report)
-        self._tick.set()
 
     def _next_wake(self) -> float | None:
         times = (self.speaker.next_deadline(), self._protocol.next_deadline())
@@ -668,15 +747,12 @@ class DeviceSession:
         if self.ended is not None:
             return
         self.send(Bye())
-        try:
-            async with asyncio.timeout(_LEAVE_S):
-                while self.ended is None:
-                    await self._changed.wait()
-        except TimeoutError:
-            return
+        with suppress(SessionEnded, WaitExpired):
+            await self.until(lambda: False, timeout_s=_LEAVE_S, what="the server to close")
 
     async def _close(self) -> None:
         """Close the socket, gracefully if that is quick, and free the codecs."""
+        self._socket.read_on()
         try:
             async with asyncio.timeout(_LEAVE_S):
                 await self._socket.close()
@@ -688,18 +764,19 @@ class DeviceSession:
             decoder.close()
 
     def _end(self, error: ConnectionClosed) -> None:
+        """The connection is gone."""
         code, reason = _close_frame(error)
+        self._finish(SessionEnded(self._explain(code, reason), code=code))
+
+    def _finish(self, why: SessionEnded) -> None:
         if self.ended is None:
-            self.ended = SessionEnded(self._explain(code, reason), code=code)
+            self.ended = why
+        self._stop_timers()
         self._notify()
 
-    def _refusal(self, error: ConnectionClosed) -> Refused:
-        code, reason = _close_frame(error)
-        advice = "; give --key-file or set PARLEY_KEY" if code == CloseCode.UNAUTHORIZED else ""
-        return Refused(
-            f"{self.settings.url} refused the session: {self._explain(code, reason)}{advice}",
-            code=code,
-        )
+    def _refusal(self, error: SessionEnded) -> Refused:
+        advice = "; give --key-file or set PARLEY_KEY" if error.code == _UNAUTHORIZED else ""
+        return Refused(f"{self.settings.url} refused the session: {error}{advice}", code=error.code)
 
     def _explain(self, code: int, reason: str) -> str:
         """One line about the end of a connection: the last fatal error, or the close code."""
@@ -707,11 +784,11 @@ class DeviceSession:
         if fatal is not None:
             return f"{fatal.message} ({fatal.code}, close code {code})"
         known = {int(each): rule.meaning for each, rule in CLOSES.items()}
-        meaning = known.get(code, "the connection was lost" if code == 1006 else "no reason given")
+        meaning = known.get(code, "the connection was lost" if code == _LOST else "no reason given")
         return f"the server closed with {code}: {reason or meaning}"
 
 
 def _close_frame(error: ConnectionClosed) -> tuple[int, str]:
     if error.rcvd is None:
-        return 1006, ""
+        return _LOST, ""
     return error.rcvd.code, error.rcvd.reason

@@ -78,3 +78,40 @@ async def test_without_sounddevice_the_error_says_what_to_install(monkeypatch):
         open_live(Microphone(rate=16_000, frame_samples=320)),
     ):
         pass
+
+
+def spoken(microphone, count):
+    return [microphone.next_cut() for _ in range(count)]
+
+
+def test_frames_that_others_have_too_are_named_and_not_copied():
+    microphone = Microphone(rate=16_000, frame_samples=320)
+    assert spoken(microphone, 1)[0].recording is None
+    recording = ramp(700)
+    utterance = microphone.say(recording)
+    cuts = spoken(microphone, 5)
+    assert all(cut.samples is None for cut in cuts)
+    assert [(cut.recording is recording, cut.index) for cut in cuts] == [
+        (True, index) for index in range(5)
+    ]
+    assert (utterance.begin, utterance.end) == (320, 1020)
+    assert microphone.position == 6 * 320
+
+
+def test_what_nobody_else_has_is_handed_over_as_samples():
+    microphone = Microphone(rate=16_000, frame_samples=320)
+    first, second = microphone.say(ramp(400)), microphone.say(ramp(500, 5000))
+    named, mixed, own = spoken(microphone, 3)
+    assert named.samples is None
+    assert mixed.samples.tolist() == [*range(1320, 1400), *range(5000, 5240)]
+    assert own.samples.tolist() == [*range(5240, 5500)] + [0] * 60
+    assert (first.begin, second.begin) == (0, 400)
+    microphone.hear_live(np.full(320, 7, np.int16))
+    assert spoken(microphone, 1)[0].samples.tolist() == [7] * 320
+    assert spoken(microphone, 1)[0].recording is None
+
+
+def test_a_recording_of_another_rate_is_nothing_that_others_share():
+    microphone = Microphone(rate=8000, frame_samples=160)
+    microphone.say(ramp(1600))
+    assert spoken(microphone, 1)[0].samples is not None

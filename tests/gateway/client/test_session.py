@@ -11,6 +11,7 @@ import pytest
 
 from gateway.client.errors import ClientError, Refused, SessionEnded, Unreachable, WaitExpired
 from gateway.client.session import DeviceSettings, connect
+from gateway.client.shared_speech import SharedSpeech
 from gateway.client.wav import Recording
 from protocol.audio import AudioFormat, Encoding
 from protocol.errors import ErrorCode
@@ -419,3 +420,54 @@ async def test_a_hole_in_the_servers_numbers_is_counted():
         await device.until(
             lambda: device.sequence_gaps, timeout_s=WAIT_S, what="the hole to be noticed"
         )
+
+
+async def test_devices_that_share_frames_are_heard_like_any_other():
+    async def script(peer):
+        assert await peer.hear_speech() == pytest.approx(3200, rel=0.2)
+        await peer.take_turn("t_1", "Hello?")
+        await peer.answer("t_1", "Hi.", tone(0.1))
+
+    shared, recording = SharedSpeech(), question()
+    async with scripted_server(script) as url:
+        for audio in (PCM, OPUS, OPUS):
+            async with connect(settings(url, audio, shared=shared)) as device:
+                utterance = device.say(recording)
+                [turn] = await device.answered(utterance, timeout_s=WAIT_S)
+                assert turn.transcript == "Hello?"
+                assert utterance.end == utterance.begin + 4800
+                assert device.problems == []
+
+
+async def test_a_socket_that_takes_nothing_for_too_long_is_given_up():
+    async def script(peer):
+        await peer.expect(Hello)
+        peer.socket.transport.pause_reading()
+        await quiet(peer)
+
+    loud = AudioFormat(Encoding.PCM_S16LE, 48_000, 20)
+    async with scripted_server(script) as url:
+        with pytest.raises(SessionEnded) as ended:
+            async with connect(settings(url, loud, send_deadline_s=0.2)) as device:
+                for _ in range(50):  # more than the buffers of the system hold
+                    device.send(InputText(text="x" * 500_000))
+                await device.until(lambda: False, timeout_s=WAIT_S, what="the end")
+        assert ended.value.code == 1006
+
+
+async def test_a_mistake_in_the_client_comes_out_of_the_context():
+    def observe(event, at):
+        if isinstance(event, ResponseDone):
+            raise ZeroDivisionError
+
+    async def script(peer):
+        await peer.expect(InputText)
+        await peer.answer("t_1", "Hi.", tone(0.1))
+
+    errors = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, found: errors.append(found))
+    async with scripted_server(script) as url:
+        with pytest.raises(ZeroDivisionError):
+            async with connect(settings(url), observe=observe) as device:
+                await device.ask("Hello", timeout_s=WAIT_S)
+    assert len(errors) <= 1
