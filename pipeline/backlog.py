@@ -32,6 +32,10 @@ class Backlog(Generic[M]):
         """Samples that wait."""
         return self.arrived - self.taken
 
+    def __bool__(self) -> bool:
+        """Whether samples or marks wait."""
+        return bool(self._audio or self._marks)
+
     def offer(self, audio: Int16Audio) -> None:
         """Append samples (16 kHz)."""
         if len(audio):
@@ -49,12 +53,20 @@ class Backlog(Generic[M]):
         if not self._audio:
             return None
         limit = min(at_most, self._marks[0][0] - self.taken) if self._marks else at_most
-        head = self._audio.popleft()
-        if len(head) > limit:
-            self._audio.appendleft(head[limit:])
-            head = head[:limit]
-        self.taken += len(head)
-        return head
+        audio = self._head(limit)
+        self.taken += len(audio)
+        return audio
+
+    def _head(self, limit: int) -> Int16Audio:
+        pieces: list[Int16Audio] = []
+        while limit and self._audio:
+            piece = self._audio.popleft()
+            if len(piece) > limit:
+                self._audio.appendleft(piece[limit:])
+                piece = piece[:limit]
+            pieces.append(piece)
+            limit -= len(piece)
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 class RecentAudio:

@@ -30,6 +30,7 @@ _MIN_FRAME_MS: Final = 2.5
 _G711_RATE: Final = 8000
 _OPUS_BITRATE: Final = 24_000
 _CONCEALED_MS: Final = 100
+_LITTLE_ENDIAN: Final = np.dtype("<i2")
 """Longer gaps are silent after this: what Opus invents has faded out by then."""
 
 
@@ -161,26 +162,27 @@ class _PlainExpander:
     def __init__(self, format: AudioFormat) -> None:
         self._format = format
         self._resampler = Resampler(format.rate, SAMPLE_RATE)
+        self._width = _bytes_per_sample(format.codec)
+        self._longest = format.samples(_MAX_FRAME_MS) * self._width
 
     def decode(self, payload: bytes) -> Int16Audio:
         self._check_length(payload)
         return self._resampler.process(self._expand(payload))
 
     def _check_length(self, payload: bytes) -> None:
-        codec, width = self._format.codec, _bytes_per_sample(self._format.codec)
-        if len(payload) % width:
+        codec = self._format.codec
+        if len(payload) % self._width:
             raise AudioError(f"{codec} payload has {len(payload)} bytes, expected whole samples")
-        longest = self._format.samples(_MAX_FRAME_MS) * width
-        if len(payload) > longest:
+        if len(payload) > self._longest:
             raise AudioError(
-                f"{codec} payload has {len(payload)} bytes, at most {longest} fit in "
+                f"{codec} payload has {len(payload)} bytes, at most {self._longest} fit in "
                 f"{_MAX_FRAME_MS} ms at {self._format.rate} Hz; send shorter frames"
             )
 
     def _expand(self, payload: bytes) -> Int16Audio:
         match self._format.codec:
             case Encoding.PCM_S16LE:
-                return np.frombuffer(payload, "<i2").astype(np.int16)
+                return np.frombuffer(payload, _LITTLE_ENDIAN).astype(np.int16, copy=False)
             case Encoding.PCMU:
                 return g711.decode_ulaw(payload)
             case Encoding.PCMA:
@@ -325,7 +327,7 @@ class _PlainCompressor:
     def encode(self, frame: Int16Audio) -> bytes:
         match self._codec:
             case Encoding.PCM_S16LE:
-                return frame.astype("<i2").tobytes()
+                return frame.astype(_LITTLE_ENDIAN, copy=False).tobytes()
             case Encoding.PCMU:
                 return g711.encode_ulaw(frame)
             case Encoding.PCMA:

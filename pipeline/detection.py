@@ -174,6 +174,11 @@ class SpeechDetector:
         return self._position
 
     @property
+    def wanted(self) -> int:
+        """Samples that complete the next block."""
+        return self._judge.block - self._pending.size
+
+    @property
     def counts(self) -> GateCounts:
         """How many runs of the judge the gate has spared."""
         return GateCounts(self._blocks, self._judged, self._openings)

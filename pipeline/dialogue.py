@@ -296,6 +296,11 @@ class Dialogue:
         """Take the microphone's next samples; never waits."""
         self._ear.hear(audio)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether `caught_up` would have to wait."""
+        return self._ear.is_behind
+
     async def caught_up(self) -> None:
         """Wait until the conversation runs and little audio is left to listen to.
 

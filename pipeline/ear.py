@@ -148,7 +148,13 @@ class Ear:
                         self._hear_slice(entry)
                     if self._backlog.samples <= CAUGHT_UP:
                         self._caught_up.set()
-                    await asyncio.sleep(0)
+                    if self._backlog:
+                        await asyncio.sleep(0)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether `caught_up` would have to wait."""
+        return not self._caught_up.is_set()
 
     async def caught_up(self) -> None:
         """Wait until somebody listens and little audio is left to listen to."""
@@ -194,11 +200,16 @@ class Ear:
     # -- samples --------------------------------------------------------------------------------
 
     def hear(self, audio: Int16Audio) -> None:
-        """Take the microphone's next samples."""
+        """Take the microphone's next samples.
+
+        They are listened to when they complete a block: nothing can be decided before.
+        """
         self._backlog.offer(audio)
-        if self._backlog.samples > CAUGHT_UP:
+        waiting = self._backlog.samples
+        if waiting > CAUGHT_UP:
             self._caught_up.clear()
-        self._arrived.set()
+        if waiting >= self._detector.wanted:
+            self._arrived.set()
         self._more.set()
 
     def break_off(self, reason: EndReason) -> None:

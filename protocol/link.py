@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 from protocol.clock import ClockFilter, wire_clock
@@ -83,7 +83,9 @@ class Link:
     def pack(self, frame: Frame, now: float) -> bytes:
         """Number and stamp a binary frame, and keep it."""
         seq = self.next_number()
-        packed = pack(replace(frame, seq=seq, ts=wire_clock(now)))
+        packed = pack(
+            Frame(frame.stream, seq, frame.pts, wire_clock(now), frame.payload, frame.flags)
+        )
         self.keep(seq, packed, len(packed), now)
         return packed
 

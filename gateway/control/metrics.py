@@ -52,7 +52,7 @@ EngineReports = Mapping[str, Callable[[], EngineStatistics]]
 class Metrics:
     """Counts what happens; an instance has a registry of its own, so two servers do not mix.
 
-    Counting a message costs about 3 µs, a turn 20 µs, `text` 2 ms.
+    Counting a message costs about 0.2 µs, a turn 20 µs, `text` 2 ms.
 
     Args:
         engines: Name of each engine to where its statistics come from, read at every scrape.
@@ -103,14 +103,8 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
-        self._messages = Counter(
-            "parley_messages_total", "WebSocket messages.", ["direction"], registry=registry
-        )
-        self._bytes = Counter(
-            "parley_bytes_total", "Bytes of WebSocket messages.", ["direction"], registry=registry
-        )
-        self._received = (self._messages.labels("in"), self._bytes.labels("in"))
-        self._sent = (self._messages.labels("out"), self._bytes.labels("out"))
+        self._traffic = _TrafficCollector()
+        registry.register(self._traffic)
         self._loop_lag = Histogram(
             "parley_loop_lag_seconds",
             "Lateness of the event loop's timers.",
@@ -156,15 +150,15 @@ class Metrics:
 
     def received(self, size: int) -> None:
         """A message of ``size`` bytes came in."""
-        messages, octets = self._received
-        messages.inc()
-        octets.inc(size)
+        traffic = self._traffic
+        traffic.messages_in += 1
+        traffic.bytes_in += size
 
     def sent(self, size: int) -> None:
         """A message of ``size`` bytes was handed to a socket."""
-        messages, octets = self._sent
-        messages.inc()
-        octets.inc(size)
+        traffic = self._traffic
+        traffic.messages_out += 1
+        traffic.bytes_out += size
 
     def loop_lag(self, seconds: float) -> None:
         """The event loop ran a timer so late; `measure_loop_lag` calls this."""
@@ -182,6 +176,30 @@ class Metrics:
             return "other"
         known.add(value)
         return value
+
+
+class _TrafficCollector(Collector):
+    """Counts messages in plain numbers: there are hundreds a second for each session.
+
+    A prometheus ``Counter`` takes a lock for each, 3 us for a message and its bytes.
+    """
+
+    def __init__(self) -> None:
+        self.messages_in = self.messages_out = 0
+        self.bytes_in = self.bytes_out = 0
+
+    def collect(self) -> Iterator[Metric]:
+        messages = CounterMetricFamily(
+            "parley_messages_total", "WebSocket messages.", labels=["direction"]
+        )
+        octets = CounterMetricFamily(
+            "parley_bytes_total", "Bytes of WebSocket messages.", labels=["direction"]
+        )
+        messages.add_metric(["in"], self.messages_in)
+        messages.add_metric(["out"], self.messages_out)
+        octets.add_metric(["in"], self.bytes_in)
+        octets.add_metric(["out"], self.bytes_out)
+        yield from (messages, octets)
 
 
 class _EngineCollector(Collector):

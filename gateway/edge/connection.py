@@ -13,9 +13,10 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway.control.metrics import Metrics
-from gateway.logs import log_context
+from gateway.logs import SESSION
 from gateway.sessions.outbox import Closing, Outbox
 from gateway.sessions.session import Session
+from pipeline.waiting import event_within
 from protocol.errors import CloseCode, ErrorCode
 from protocol.events import Goaway, Hello
 from protocol.server import Command, Outcome, ServerProtocol
@@ -24,7 +25,11 @@ __all__ = ["Connection", "Refusal"]
 
 log = logging.getLogger(__name__)
 
-IDLE_STEP_S = 60.0
+BURST = 8
+"""Messages that are taken without giving the event loop back, while more are here already."""
+CHECKS_PER_DEADLINE = 4
+"""How often, within the send deadline, a look is taken at whether a send has outlasted it. A timer
+for each message would cost more than sending it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Connection:
         welcome: Judges a hello: returns a session, welcomed and started, or a refusal.
         metrics: Counts.
         clock: Monotonic seconds.
-        send_deadline: Seconds that a send may take; then the socket is cut.
+        send_deadline: Seconds that a send may take; after at most a quarter more the socket is cut.
     """
 
     def __init__(
@@ -65,7 +70,9 @@ class Connection:
         self._clock = clock
         self._send_deadline = send_deadline
         self._outbox = Outbox()
+        self._sending_since: float | None = None
         self._rearm = asyncio.Event()
+        self._armed_until = 0.0
         self._session: Session | None = None
 
     async def run(self) -> None:
@@ -101,20 +108,23 @@ class Connection:
     # -- in -------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
+        unbroken = 0
         with suppress(ConnectionClosed):
             async for message in self._websocket:
                 self._metrics.received(len(message))
                 self._apply(self._protocol.receive(message, self._clock()))
-                self._rearm.set()
-                if self._session is not None:
+                self._rearm_if_sooner()
+                if self._session is not None and self._session.is_behind:
                     await self._session.ready_for_more()
                 # The next message may be here already; then waiting for it gives nobody a turn.
-                await asyncio.sleep(0)
+                unbroken += 1
+                if unbroken == BURST:
+                    unbroken = 0
+                    await asyncio.sleep(0)
 
     def _apply(self, outcome: Outcome) -> None:
         if self._session is not None:
-            with log_context(session=self._session.id):
-                self._session.apply(outcome)
+            self._session.apply(outcome)
             return
         for reply in outcome.replies:
             self._outbox.put(reply)
@@ -134,6 +144,8 @@ class Connection:
             self._apply(self._protocol.refuse(verdict.code, verdict.message, verdict.details))
         else:
             self._session = verdict
+            # For the rest of the reader's life; the timer, which says little, does without.
+            SESSION.set(verdict.id)
 
     # -- out ------------------------------------------------------------------------------------
 
@@ -150,16 +162,13 @@ class Connection:
                 self._session.on_sent(entry.event)
 
     async def _send(self, message: str | bytes) -> bool:
+        self._sending_since = self._clock()
         try:
-            async with asyncio.timeout(self._send_deadline):
-                await self._websocket.send(message)
+            await self._websocket.send(message)
         except ConnectionClosed:
             return False
-        except TimeoutError:
-            log.warning("a client took nothing for %g s; cutting it off", self._send_deadline)
-            self._metrics.error("slow_consumer")
-            self._websocket.transport.abort()
-            return False
+        finally:
+            self._sending_since = None
         self._metrics.sent(len(message))
         return True
 
@@ -182,21 +191,28 @@ class Connection:
 
     async def _watch_deadlines(self) -> None:
         while True:
-            self._rearm.clear()
+            now = self._clock()
+            self._cut_off_if_stuck(now)
             deadline = self._protocol.next_deadline()
-            wait = IDLE_STEP_S if deadline is None else deadline - self._clock()
-            if wait > 0 and await self._rearmed(wait):
+            if deadline is not None and deadline <= now:
+                self._apply(self._protocol.on_deadline(now))
                 continue
-            if deadline is not None and deadline <= self._clock():
-                self._apply(self._protocol.on_deadline(self._clock()))
+            look = now + self._send_deadline / CHECKS_PER_DEADLINE
+            self._armed_until = look if deadline is None else min(look, deadline)
+            self._rearm.clear()
+            await event_within(self._rearm, self._armed_until - now)
 
-    async def _rearmed(self, within: float) -> bool:
-        try:
-            async with asyncio.timeout(within):
-                await self._rearm.wait()
-        except TimeoutError:
-            return False
-        return True
+    def _rearm_if_sooner(self) -> None:
+        deadline = self._protocol.next_deadline()
+        if deadline is not None and deadline < self._armed_until:
+            self._rearm.set()
+
+    def _cut_off_if_stuck(self, now: float) -> None:
+        since = self._sending_since
+        if since is not None and now - since >= self._send_deadline:
+            log.warning("a client took nothing for %g s; cutting it off", self._send_deadline)
+            self._metrics.error("slow_consumer")
+            self._websocket.transport.abort()
 
 
 _RESULTS = {

@@ -203,6 +203,11 @@ class Session:
         """Whether a turn or a reply is in progress."""
         return self._dialogue.is_busy
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether `ready_for_more` would have to wait."""
+        return self._dialogue.is_behind
+
     async def ready_for_more(self) -> None:
         """Wait while more audio waits to be listened to than a second."""
         await self._dialogue.caught_up()
