@@ -38,7 +38,7 @@ from pipeline.models.reading import (
 )
 from pipeline.models.verification import verify_model
 
-__all__ = ["Catalogue", "Store", "default_catalogue"]
+__all__ = ["SCHEMAS", "Catalogue", "Store", "default_catalogue"]
 
 SCHEMAS: Final = (1, 2)
 """Schema 2 added sources, languages' voices, memory and licence notes; 1 is read as it was."""
@@ -108,18 +108,28 @@ class Catalogue:
         return self._source
 
     @property
+    def document(self) -> Mapping[str, Any]:
+        """The file as it was parsed; what is wrong in it is still there."""
+        return self._document
+
+    @property
     def profiles(self) -> tuple[str, ...]:
         """Names of all profiles."""
         return tuple(subtable(self._document, "profiles", str(self._source)))
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """Names of all models, those that were added to the store last."""
+        return tuple(self._tables)
+
+    @property
     def models(self) -> tuple[Model, ...]:
-        """All models, those that were added to the store last.
+        """All models, in the order of `ids`.
 
         Raises:
             ModelError: If one is malformed.
         """
-        return tuple(self.model(id) for id in self._tables)
+        return tuple(self.model(id) for id in self.ids)
 
     @property
     def added(self) -> frozenset[str]:

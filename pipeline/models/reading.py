@@ -13,9 +13,12 @@ from pipeline.persona import ClockPlacement
 
 __all__ = [
     "FILE_KEYS",
+    "ID",
     "MODEL_KEYS",
     "PROFILE_KEYS",
     "PROMPT_KEYS",
+    "REVISION",
+    "SHA256",
     "SOURCE_KEYS",
     "TOP_KEYS",
     "checked",
@@ -42,10 +45,15 @@ PROMPT_KEYS: Final = frozenset({"clock"})
 FILE_KEYS: Final = frozenset({"bytes", "sha256", "url"})
 SOURCE_KEYS: Final = frozenset({"kind", "repository", "revision", "base", "folder"})
 
-_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+ID: Final = "[a-z0-9][a-z0-9._-]{0,63}"
+SHA256: Final = "[0-9a-f]{64}"
+REVISION: Final = "[A-Za-z0-9_.-]+"
+"""Patterns, of the whole string."""
+
+_ID: Final = re.compile(ID)
+_SHA256: Final = re.compile(SHA256)
 _REPOSITORY: Final = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
-_REVISION: Final = re.compile(r"[\w.-]+", re.ASCII)
+_REVISION: Final = re.compile(REVISION)
 _BASE: Final = re.compile(r"https?://[^\s?#]+")
 
 
