@@ -307,8 +307,11 @@ class Download:
         return {}
 
     def _redirected(self, url: str, location: str) -> str:
-        target = urljoin(url, location)
-        parts = urlsplit(target)
+        try:
+            target = urljoin(url, location)
+            parts = urlsplit(target)
+        except ValueError as error:
+            self._refuse(f"the server redirects to what is no URL ({error})")
         if parts.scheme not in ("http", "https"):
             self._refuse(f"the server redirects to {parts.scheme or 'nowhere'}://")
         unsafe = parts.scheme == "http" and urlsplit(url).scheme == "https"
