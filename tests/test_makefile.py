@@ -157,7 +157,11 @@ def test_a_wheel_brings_the_models_and_every_file_of_the_packages_but_no_tests(t
         if path.is_file()
     }
     metadata = {name for name in names if ".dist-info/" in name}
-    assert names - metadata == sources | starter | {"pipeline/data/models.toml"}
+    brought = {
+        "pipeline/data/models.toml",
+        "gateway/provisioning/bundle/requirements.lock",
+    }
+    assert names - metadata == sources | starter | brought
     assert any(name.endswith("/LICENSE") for name in metadata)
     assert "pipeline/data/starter/README.md" in names
 
@@ -189,5 +193,5 @@ def _copy_checkout(target: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in ("protocol", "pipeline", "gateway", "benchmarks", "starter"):
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "models.toml"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "models.toml", "requirements.lock"):
         shutil.copy(ROOT / name, target)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -62,9 +64,10 @@ class Collection:
         """
         pins = read_pins(self._lock, target.environment)
         extras = [extra for extra in EXTRAS if extra in application.extras]
-        wheels: dict[NormalizedName, Wheel] = {}
-        requirements: dict[NormalizedName, Sequence[str]] = {}
+        likely = close(application.requires, extras, _installed(pins), target.environment).names
+        wheels = self._get({name: pins[name] for name in likely if name in pins}, target)
         while True:
+            requirements = {name: wheel.requires for name, wheel in wheels.items()}
             closure = close(application.requires, extras, requirements, target.environment)
             if not closure.unread:
                 break
@@ -72,7 +75,6 @@ class Collection:
             if unpinned:
                 raise BundleError(f"requirements.lock does not pin {unpinned[0]}; run: make lock")
             wheels |= self._get({name: pins[name] for name in closure.unread}, target)
-            requirements = {name: wheel.requires for name, wheel in wheels.items()}
         return (application, *(wheels[name] for name in sorted(closure.names)))
 
     def _get(
@@ -82,6 +84,7 @@ class Collection:
         self._use_given(wanted, target)
         found = self._find(wanted, target)
         missing = {name: version for name, version in wanted.items() if name not in found}
+        self._refuse_foreign(missing, target)
         ready = {name: one for name, one in missing.items() if name not in _SOURCES_ONLY}
         if ready:
             self._announce(f"fetching {', '.join(sorted(ready))}")
@@ -90,14 +93,15 @@ class Collection:
                 sources.unlink()
             found |= self._find(ready, target)
         if sourced := {name: one for name, one in missing.items() if name not in found}:
-            self._make(sourced, target)
+            self._make(sourced)
             found |= self._find(sourced, target)
         if failed := sorted(wanted.keys() - found.keys()):
             text = f"{failed[0]} {wanted[failed[0]]} has no wheel for {target.platform} and Python "
             raise BundleError(f"{text}{target.python}; give one with --wheels DIR")
         return found
 
-    def _make(self, wanted: Mapping[NormalizedName, str], target: Target) -> None:
+    def _refuse_foreign(self, wanted: Mapping[NormalizedName, str], target: Target) -> None:
+        """Say what cannot be done here before much is fetched for nothing."""
         if COMPILED in wanted and target.platform != self._host.platform:
             raise BundleError(
                 f"{COMPILED} must be compiled on the platform that it is for: this is "
@@ -105,6 +109,8 @@ class Collection:
                 f"on {target.platform} with CMAKE_ARGS=-DGGML_NATIVE=OFF, and give the wheel's "
                 "folder with --wheels DIR"
             )
+
+    def _make(self, wanted: Mapping[NormalizedName, str]) -> None:
         hint = " (4 to 8 minutes, unless pip has it compiled already)" if COMPILED in wanted else ""
         self._announce(f"making wheels of {', '.join(sorted(wanted))}{hint}")
         pip.build(wanted, self._folder)
@@ -123,3 +129,14 @@ class Collection:
             if wanted.get(wheel.name) == wheel.version and target.runs(path.name):
                 found[wheel.name] = wheel
         return found
+
+
+def _installed(pins: Mapping[NormalizedName, str]) -> dict[NormalizedName, list[str]]:
+    """Return what the packages that are installed here need: a guess, so that pip runs once."""
+    found = {}
+    for name, version in pins.items():
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            distribution = metadata.distribution(name)
+            if distribution.version == version:
+                found[name] = distribution.requires or []
+    return found

@@ -164,7 +164,7 @@ def _unpacked(path: Path, steps: Steps) -> Contents:
             sums = install.check_folder(path, report)
     except DamagedBundle as error:
         raise BundleError(f"{path}: {error}") from error
-    named = [name for name in ("manifest.json", NAME) if name in sums]
+    named: list[str] = [name for name in ("manifest.json", NAME) if name in sums]
     texts = {name: (path / name).read_text(encoding="utf-8") for name in named}
     return Contents(path.name, files, sums, texts)
 

@@ -16,8 +16,6 @@ FORMAT: Final = 1
 """Grows when an older installer could not install a newer bundle."""
 
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!-]{0,63}")
-_TEXTS: Final = ("parley", "created", "platform", "profile")
-_LISTS: Final = ("pythons", "cpu", "libraries", "platform_tags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +98,21 @@ def parse(text: str) -> Manifest:
 
 
 def _read(document: Mapping[str, Any]) -> Manifest:
-    texts = {name: _text(document[name]) for name in _TEXTS}
-    lists = {name: tuple(map(_text, document[name])) for name in _LISTS}
+    parley = _text(document["parley"])
+    if not _VERSION.fullmatch(parley):
+        raise ValueError(parley)
     major, minor = document["glibc"]
-    if not _VERSION.fullmatch(texts["parley"]):
-        raise ValueError(texts["parley"])
     return Manifest(
-        **texts,
-        **lists,
+        parley=parley,
+        created=_text(document["created"]),
+        platform=_text(document["platform"]),
+        platform_tags=_texts(document["platform_tags"]),
+        pythons=_texts(document["pythons"]),
         glibc=(int(major), int(minor)),
+        cpu=_texts(document["cpu"]),
+        libraries=_texts(document["libraries"]),
         installed_bytes=int(document["installed_bytes"]),
+        profile=_text(document["profile"]),
         models=tuple(_model(one) for one in document["models"]),
     )
 
@@ -128,3 +131,9 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError(values)
+    return tuple(map(_text, values))

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from packaging.utils import NormalizedName
+
 from gateway.provisioning.bundle.errors import BundleError
 from gateway.provisioning.bundle.target import Target
 
@@ -20,7 +22,7 @@ _PORTABLE: Final = {"CMAKE_ARGS": "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF"}
 """llama.cpp for every CPU with AVX2, not for this one; without what Parley does not use."""
 
 
-def download(wanted: Mapping[str, str], target: Target, folder: Path) -> None:
+def download(wanted: Mapping[NormalizedName, str], target: Target, folder: Path) -> None:
     """Fetch a wheel of each package, or its sources if it has none for the target.
 
     Args:
@@ -39,7 +41,7 @@ def download(wanted: Mapping[str, str], target: Target, folder: Path) -> None:
     _run(["download", "--no-deps", *flags, "--dest", str(folder), *_pinned(wanted)], {})
 
 
-def build(wanted: Mapping[str, str], folder: Path) -> None:
+def build(wanted: Mapping[NormalizedName, str], folder: Path) -> None:
     """Make wheels for this machine from sources, or take those that pip made before.
 
     Raises:
@@ -64,7 +66,7 @@ def _isolation() -> list[str]:
     return ["--no-build-isolation"] if find_spec("hatchling") else []
 
 
-def _pinned(wanted: Mapping[str, str]) -> list[str]:
+def _pinned(wanted: Mapping[NormalizedName, str]) -> list[str]:
     return [f"{name}=={version}" for name, version in sorted(wanted.items())]
 
 

@@ -16,7 +16,7 @@ _SPOILING = ("PYTHON", "PIP_", "VIRTUAL_ENV", "PARLEY_", "LD_PRELOAD")
 
 def run(
     what: str,
-    command: Sequence[str | Path],
+    command: Sequence[object],
     *,
     cwd: Path,
     environment: Mapping[str, str] | None = None,
