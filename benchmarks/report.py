@@ -36,7 +36,7 @@ def surroundings() -> dict[str, str]:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
         "versions": f"Python {platform.python_version()}, {', '.join(versions)}",
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "command": " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        "command": " ".join(["python -m", _module(Path(sys.argv[0])), *sys.argv[1:]]),
     }
 
 
@@ -134,6 +134,12 @@ def _samples(name: str, page: str) -> dict[str, float]:
             part = (match["labels"] or "").partition('le="')[2].partition('"')[0]
         found[part] = float(match["value"])
     return found
+
+
+def _module(program: Path) -> str:
+    """The name behind ``-m``; a package is run by its ``__main__.py``."""
+    named = program.parent if program.name == "__main__.py" else program
+    return f"benchmarks.{named.stem}"
 
 
 def _version(package: str) -> str:

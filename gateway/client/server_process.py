@@ -49,6 +49,7 @@ async def serve(
     timeout_s: float = 180,
     progress: Callable[[str], None] = lambda line: None,
     environment: Sequence[tuple[str, str]] = (),
+    module: str = "gateway",
 ) -> AsyncIterator[ServerProcess]:
     """Start ``parley serve --port 0`` and wait until it is ready; SIGTERM ends it.
 
@@ -57,13 +58,15 @@ async def serve(
         timeout_s: For loading all engines.
         progress: Called with every line of the server's log until it is ready.
         environment: Variables to set for it.
+        module: What Python runs; another one than ``gateway`` has to be the command ``parley``,
+            too, and may watch it from inside.
 
     Raises:
         Unreachable: It exited, or was not ready in time; the message ends with its last line.
     """
     # The address is announced at level info, whatever a configuration file says about logging.
     here = ("--host", "127.0.0.1", "--port", "0", "--log-level", "info")
-    command = (sys.executable, "-m", "gateway", "serve", *here)
+    command = (sys.executable, "-m", module, "serve", *here)
     process = await asyncio.create_subprocess_exec(
         *command,
         *flags,

@@ -1,0 +1,1 @@
+"""What sessions cost in memory, and what finished calls leave behind."""

@@ -1,0 +1,58 @@
+"""Runs ``parley`` under tracemalloc; SIGUSR1 writes a snapshot into the folder ``$PARLEY_TRACE``.
+
+Started as ``python -m benchmarks.memory.traced_server serve ...``. Files are numbered from 1 and
+appear whole, because they are renamed into place.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import tracemalloc
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from gateway.cli import main
+
+__all__ = ["FOLDER", "overhead", "snapshot_path"]
+
+FOLDER: Final = "PARLEY_TRACE"
+"""Variable of the environment that names the folder."""
+_FRAMES: Final = 12
+"""Deep enough to reach our own code from inside a library."""
+
+
+def snapshot_path(folder: Path, number: int) -> Path:
+    """Where the snapshot of that number lies, counted from 1."""
+    return folder / f"{number}.snapshot"
+
+
+def overhead(snapshot: Path) -> int:
+    """Bytes that tracemalloc itself took at a snapshot."""
+    return int(snapshot.with_suffix(".overhead").read_text(encoding="ascii"))
+
+
+def _run(arguments: list[str]) -> int:
+    folder = Path(os.environ[FOLDER])
+    taken = 0
+
+    def take(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal taken
+        taken += 1
+        gc.collect()
+        path, part = snapshot_path(folder, taken), folder / "part"
+        own = tracemalloc.get_tracemalloc_memory()
+        path.with_suffix(".overhead").write_text(str(own), encoding="ascii")
+        tracemalloc.take_snapshot().dump(str(part))
+        part.rename(path)
+
+    signal.signal(signal.SIGUSR1, take)
+    tracemalloc.start(_FRAMES)
+    return main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(_run(sys.argv[1:]))
