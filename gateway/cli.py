@@ -61,6 +61,12 @@ _TOOL_COMMANDS: Final = {
 }
 """Commands for those who build devices, or install: module and summary."""
 
+_MODEL_COMMANDS: Final = {
+    "models": ("gateway.provisioning.commands", "list, download, check and choose models"),
+    "use": ("gateway.provisioning.actions.use", "choose the profile that is served"),
+}
+"""Commands for those who set up a server: module and summary."""
+
 _NESTED_COMMANDS: Final[Mapping[tuple[str, ...], str]] = {
     ("bench", "compare"): "benchmarks.reports.compare"
 }
@@ -134,6 +140,8 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         module = f"gateway.client.{name}"
         _add_client_command(commands, name, summary, module if name == named else None)
     nested = _NESTED_COMMANDS.get(tuple(arguments[:2]))
+    for name, (module, summary) in _MODEL_COMMANDS.items():
+        _add_client_command(commands, name, summary, module if name == named else None)
     for name, (module, summary) in _TOOL_COMMANDS.items():
         _add_client_command(commands, name, summary, (nested or module) if name == named else None)
     _add_config(commands)

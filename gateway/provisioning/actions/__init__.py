@@ -1,0 +1,1 @@
+"""What `parley models` does: one module for each of its commands."""

@@ -1,0 +1,170 @@
+"""`parley models list`: profiles and models, and which of them are installed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+
+from gateway.config import Config
+from gateway.provisioning.actions.options import add_configuration, config_of, console
+from gateway.provisioning.profiles import catalogue_of, profile_of
+from gateway.provisioning.progress import size
+from gateway.provisioning.tables import print_json, print_line, print_table
+from pipeline.errors import ModelError
+from pipeline.models import ENGINES, MANY, Catalogue, Model, Profile, Role
+
+__all__ = ["add_arguments", "is_installed", "model_facts", "run"]
+
+_TITLES: Final[Mapping[Role, str]] = {
+    "recognizer": "Recognition",
+    "language_model": "Language models",
+    "voice": "Voices",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    add_configuration(parser)
+    parser.add_argument("--role", choices=list(ENGINES), help="only models that do this")
+    parser.add_argument("--language", metavar="TAG", help="only models that know this language")
+    parser.add_argument("--installed", action="store_true", help="only what is installed")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print them.
+
+    Raises:
+        ModelError: If the models file cannot be read.
+    """
+    config, screen = config_of(options), console()
+    catalogue = catalogue_of(config)
+    models = [model for model in catalogue.models if _is_wanted(model, options)]
+    profiles = [catalogue.profile(name) for name in catalogue.profiles]
+    used = _used(config, catalogue)
+    if options.json:
+        facts = [_profile_facts(profile, config.models.profile) for profile in profiles]
+        print_json(screen, {"profiles": facts, "models": [model_facts(m) for m in models]})
+        return 0
+    if screen.is_terminal and not (options.role or options.language or options.installed):
+        columns = ("", "profile", "installed", "download", "languages", "for")
+        print_table(
+            screen,
+            columns,
+            [_profile_row(profile, config.models.profile) for profile in profiles],
+            right=("download",),
+            whole=columns[:4],
+            title="Profiles",
+        )
+    for role, title in _TITLES.items():
+        rows = [_model_row(model) for model in models if model.role == role]
+        if rows:
+            _print_models(screen, title, rows, used)
+    if screen.is_terminal:
+        print_line(screen, "* in use   + its licence has a note: parley models show MODEL")
+    return 0
+
+
+def _print_models(
+    screen: Console, title: str, rows: Sequence[tuple[str, ...]], used: frozenset[str]
+) -> None:
+    """Print models of one role; a file has no room problem, and says the role."""
+    columns = ("model", "here", "size", "memory", "languages", "licence")
+    if screen.is_terminal:
+        rows = [(f"{row[0]} *" if row[0] in used else row[0], *row[2:]) for row in rows]
+    print_table(screen, columns, rows, right=("size", "memory"), whole=columns[:4], title=title)
+
+
+def _used(config: Config, catalogue: Catalogue) -> frozenset[str]:
+    try:
+        return frozenset(model.id for model in profile_of(config, catalogue).models)
+    except ModelError:  # a list must be had even if the profile in use is gone
+        return frozenset()
+
+
+def _is_wanted(model: Model, options: argparse.Namespace) -> bool:
+    known = not options.language or bool({options.language, MANY} & {*model.languages})
+    return (
+        known
+        and options.role in (None, model.role)
+        and (not options.installed or is_installed(model))
+    )
+
+
+def is_installed(model: Model) -> bool:
+    """Whether all files of a model are there; their contents are not looked at."""
+    return model.path.exists() and all(model.file(part).is_file() for part in model.files)
+
+
+def _model_row(model: Model) -> tuple[str, ...]:
+    return (
+        model.id,
+        model.role,
+        "yes" if is_installed(model) else "no",
+        _size(model),
+        size(model.memory_bytes) if model.memory_bytes is not None else "?",
+        " ".join("many" if tag == MANY else tag for tag in model.languages) or "?",
+        (model.licence or "unknown") + (" +" if model.licence_note else ""),
+    )
+
+
+def _size(model: Model) -> str:
+    """Return the size of a model's files; where one is not recorded, that of the others."""
+    known = [part.bytes for part in model.files if part.bytes is not None]
+    if not known:
+        return "?"
+    return size(sum(known)) if len(known) == len(model.files) else f"> {size(sum(known))}"
+
+
+def _profile_row(profile: Profile, used: str) -> tuple[str, ...]:
+    main = (profile.recognizer, profile.language_model, profile.voice)
+    here = sum(is_installed(model) for model in main)
+    missing = [model.bytes or 0 for model in main if not is_installed(model)]
+    return (
+        "*" if profile.name == used else "",
+        profile.name,
+        "yes" if here == len(main) else f"{here} of {len(main)}",
+        size(sum(missing)) if missing else "-",
+        " ".join(profile.languages) or "any",
+        profile.description,
+    )
+
+
+def _profile_facts(profile: Profile, used: str) -> dict[str, Any]:
+    return {
+        "name": profile.name,
+        "description": profile.description,
+        "in_use": profile.name == used,
+        "installed": all(
+            is_installed(model)
+            for model in (profile.recognizer, profile.language_model, profile.voice)
+        ),
+        "recognizer": profile.recognizer.id,
+        "language_model": profile.language_model.id,
+        "voice": profile.voice.id,
+        "recognizers": {tag: model.id for tag, model in profile.recognizers.items()},
+        "voices": {tag: model.id for tag, model in profile.voices.items()},
+        "languages": list(profile.languages),
+        "warning": profile.warning,
+    }
+
+
+def model_facts(model: Model) -> dict[str, Any]:
+    """Return a model as JSON has it."""
+    return {
+        "id": model.id,
+        "role": model.role,
+        "engine": model.engine,
+        "installed": is_installed(model),
+        "path": str(model.path),
+        "bytes": model.bytes,
+        "memory_bytes": model.memory_bytes,
+        "languages": list(model.languages),
+        "licence": model.licence,
+        "licence_note": model.licence_note,
+        "finetuned_from": model.finetuned_from,
+        "note": model.note,
+    }
