@@ -68,21 +68,29 @@ def check_file(
     return None
 
 
-def disk_error(error: OSError, place: Path) -> ModelError:
-    """Return what to tell whoever wanted something written below a place that the disk refused."""
+def disk_error(
+    error: OSError, place: Path, other: str = f"set {STORE_VARIABLE} to another folder"
+) -> ModelError:
+    """Return what to tell whoever wanted something written below a place that the disk refused.
+
+    Args:
+        error: What the system said.
+        place: The folder.
+        other: What to do instead of making room there.
+    """
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            advice = f"free some space, or set {STORE_VARIABLE} to a folder on another disk"
-            return ModelError(f"the disk of {place} is full; {advice}")
+            return ModelError(f"the disk of {place} is full; free some space, or {other}")
         case errno.EFBIG:
-            advice = f"set {STORE_VARIABLE} to a folder on a disk that takes larger files"
-            return ModelError(f"{place} takes no file as large as this; {advice}, or see ulimit -f")
+            message = (
+                f"{place} takes no file as large as this (a limit of the disk or of ulimit -f)"
+            )
+            return ModelError(f"{message}; {other}")
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            advice = f"use an account that may, or set {STORE_VARIABLE} to another folder"
-            return ModelError(f"{place} cannot be written to: {error.strerror}; {advice}")
+            message = f"{place} cannot be written to: {error.strerror}"
+            return ModelError(f"{message}; use an account that may, or {other}")
         case _:
-            where = error.filename or place
-            return ModelError(f"{where}: {error.strerror or error}")
+            return ModelError(f"{error.filename or place}: {error.strerror or error}")
 
 
 def hash_file(file: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> str:
