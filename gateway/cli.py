@@ -29,7 +29,7 @@ ENVIRONMENT: Final = {
     **NO_SPINNING,
     "GGML_NO_BACKTRACE": "1",  # a crashing llama.cpp else starts a debugger and hangs
     "HF_HUB_OFFLINE": "1",  # models come from files; nothing is fetched while serving
-    "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime 1.31 else gathers reports for its maker
+    "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime 1.31 else reports its use to Microsoft
 }
 """Defaults for the libraries of the engines; what the user has set stays."""
 
