@@ -26,7 +26,7 @@ def repair_and_show(
     """Pull again what was found damaged, and show how far that is.
 
     Args:
-        models: That the problems were found in, at least.
+        models: That the problems were found in; others are left alone.
         problems: What `Store.verify` found.
         store: Where.
         console: Where the progress is shown.
@@ -38,12 +38,14 @@ def repair_and_show(
     Raises:
         ModelError: A damaged model has no source; then nothing was touched.
     """
-    damaged = {problem.model for problem in problems}
-    again = [model for model in models if model.id in damaged]
-    for model in again:
-        if any(not model.url(part) for part in model.files) or not model.files:
-            message = f"model {model.id} is damaged, and has no source to get it from"
+    known = {model.id: model for model in models}
+    again = []
+    for id in dict.fromkeys(problem.model for problem in problems):
+        model = known.get(id)
+        if model is None or not model.files or not all(map(model.url, model.files)):
+            message = f"model {id} is damaged, and nothing says where to get it from"
             raise ModelError(f"{message}; import it again: parley models import")
+        again.append(model)
     forget_damaged(problems, store)
     return pull_and_show(again, store, console, mirror=mirror)
 

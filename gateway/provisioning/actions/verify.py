@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.config import Config
 from gateway.provisioning.actions.options import FAILED, add_configuration, config_of, console
+from gateway.provisioning.mirror import mirror_of
 from gateway.provisioning.profiles import catalogue_of, profile_of, store_of
 from gateway.provisioning.progress import Display, size
+from gateway.provisioning.repair import repair_and_show
 from gateway.provisioning.selection import models_named
 from gateway.provisioning.tables import print_line
 from pipeline.errors import ModelError
 from pipeline.models import Catalogue, Model, ModelFile, Verification
-from pipeline.models.store import Store
+from pipeline.models.store import Problem, Store
 from pipeline.models.verification import verify_model
 
 __all__ = ["add_arguments", "run"]
@@ -29,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="delete damaged files of the store, so that the next pull fetches them again",
+        help="download damaged files of the store again",
     )
+    parser.add_argument("--mirror", metavar="URL", help="where --repair gets them (models.mirror)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +58,35 @@ def run(options: argparse.Namespace) -> int:
     config, screen = config_of(options), console()
     catalogue, store = catalogue_of(config), store_of(config)
     subjects = list(_subjects(options.names, config, catalogue, store))
-    problems: list[str] = []
+    problems: list[Problem] = []
+    elsewhere: list[str] = []
     with Display(screen, "checking") as display:
         display.expect(sum(subject.bytes for subject in subjects))
         for subject in subjects:
-            found = _check(subject, catalogue, store, display, repair=options.repair)
-            problems += found
-            display.say(f"{subject.id}: {'damaged' if found else 'unchanged'}")
-    for problem in problems:
-        print_line(screen, f"parley: {problem}")
+            before = len(problems) + len(elsewhere)
+            if subject.outside is None:
+                problems += _check(subject, store, display)
+            else:
+                elsewhere += _check_outside(subject.outside, catalogue, display)
+            damaged = len(problems) + len(elsewhere) > before
+            display.say(f"{subject.id}: {'damaged' if damaged else 'unchanged'}")
+    for line in (*map(str, problems), *elsewhere):
+        print_line(screen, f"parley: {line}")
     checked = f"{len(subjects)} models, {size(sum(subject.bytes for subject in subjects))}"
-    print_line(screen, f"{checked}: {len(problems) or 'no'} problems")
-    return FAILED if problems else 0
+    print_line(screen, f"{checked}: {len(problems) + len(elsewhere) or 'no'} problems")
+    if problems and options.repair:
+        mirror = mirror_of(config.models, options.mirror)
+        hurt = {problem.model for problem in problems}
+        known = [model for model in catalogue.models if model.id in hurt]
+        code = repair_and_show(known, problems, store, screen, mirror=mirror)
+        return FAILED if elsewhere else code
+    if problems:
+        print_line(screen, f"parley: run: parley models verify --repair {_models(problems)}")
+    return FAILED if problems or elsewhere else 0
+
+
+def _models(problems: Sequence[Problem]) -> str:
+    return " ".join(dict.fromkeys(problem.model for problem in problems))
 
 
 def _subjects(
@@ -96,24 +116,14 @@ def _subjects(
             raise ModelError(message)
 
 
-def _check(
-    subject: _Subject, catalogue: Catalogue, store: Store, display: Display, *, repair: bool
-) -> list[str]:
+def _check(subject: _Subject, store: Store, display: Display) -> list[Problem]:
     display.begin(subject.id, 0, subject.bytes or None)
     try:
-        if subject.outside is not None:
-            return _check_outside(subject.outside, catalogue, display)
-        found = store.verify(
+        return store.verify(
             subject.id, subject.files, lambda count: display.advance(subject.id, count)
         )
     finally:
         display.end(subject.id)
-    for problem in found if repair else ():
-        if digest := store.files(subject.id).get(problem.name):
-            store.forget(digest)
-    advice = "pull it again" if repair else "run: parley models verify --repair"
-    return [f"{problem}; {advice}: parley models pull {subject.id}" if repair else
-            f"{problem}; {advice} {subject.id}" for problem in found]  # fmt: skip
 
 
 def _check_outside(model: Model, catalogue: Catalogue, display: Display) -> list[str]:
