@@ -1,27 +1,18 @@
-"""What each step of a session's media path costs: ``python -m benchmarks.micro``.
+"""The steps of a session's media path, each as an operation that can be repeated.
 
-Every row is one operation in a loop, timed in rounds with the garbage collector off: the median
-of the rounds, and the fastest one (what it costs when nothing else runs on the core). A row also
-says how often a session needs it per second, so that the rows of a path add up to the part of a
-core that a session takes without sockets, tasks and engines: what is left of a measured session
-is theirs. Microphone streams without pause; replies for 30 % of the time.
+An operation says how often a session needs it per second, so that the rows of a path add up to the
+part of a core that a session takes without sockets, tasks and engines: what is left of a measured
+session is theirs. Microphone streams without pause; replies for 30 % of the time.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import gc
-import json
-import statistics
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from benchmarks.codecs import synthetic_speech
-from benchmarks.report import surroundings
 from gateway.sessions.outbox import Outbox
 from pipeline.codecs import AudioDecoder, AudioEncoder
 from pipeline.detection import Vad, speech_detector
@@ -33,7 +24,7 @@ from protocol.events import AudioFrame, TranscriptPartial
 from protocol.frames import Flag, Frame, pack, parse
 from protocol.replay import SentLog
 
-__all__ = ["Measured", "Operation", "main", "measure", "operations", "sums"]
+__all__ = ["PATHS", "Operation", "operations"]
 
 REPLY_SHARE: Final = 0.3
 """Part of the time in which the agent speaks."""
@@ -42,6 +33,10 @@ _EVENTS_PER_S: Final = 4.0
 _ACKS_PER_S: Final = 5.0
 _VOICE_RATE: Final = 22_050
 _SPEECH_S: Final = 4.0
+_KEPT: Final = 1500
+"""Frames of 20 ms in the log: its 30 s, if the client acknowledged nothing."""
+_MISSED: Final = 250
+"""Frames of 20 ms that a cut of 5 s swallows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +48,7 @@ class Operation:
         work: Does it so often; setting up is not timed.
         times: How often one call of `work` does it.
         per_second: How often a session needs it, by path; a path that it is no part of is missing.
+            Empty of what happens too seldom to count by the second.
     """
 
     name: str
@@ -61,55 +57,7 @@ class Operation:
     per_second: dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What one operation costs.
-
-    Attributes:
-        name: What.
-        median_us: Of the rounds.
-        fastest_us: Of the rounds.
-        spread: Interquartile range of the rounds by their median: how noisy the machine was.
-        per_second: As of the operation.
-    """
-
-    name: str
-    median_us: float
-    fastest_us: float
-    spread: float
-    per_second: dict[str, float]
-
-
-def measure(operation: Operation, *, rounds: int) -> Measured:
-    """Time an operation."""
-    operation.work()  # the first run fills caches
-    took = []
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        for _ in range(rounds):
-            begun = time.perf_counter()
-            operation.work()
-            took.append((time.perf_counter() - begun) / operation.times * 1e6)
-    finally:
-        if enabled:
-            gc.enable()
-    median = statistics.median(took)
-    quarters = statistics.quantiles(took, n=4) if len(took) > 1 else [median, median, median]
-    spread = (quarters[2] - quarters[0]) / median if median else 0.0
-    return Measured(operation.name, median, min(took), spread, operation.per_second)
-
-
-def sums(measured: Sequence[Measured]) -> dict[str, float]:
-    """Path -> microseconds of one core per second of a session."""
-    found: dict[str, float] = {}
-    for each in measured:
-        for path, rate in each.per_second.items():
-            found[path] = found.get(path, 0.0) + rate * each.median_us
-    return found
-
-
-def operations() -> Iterator[Operation]:
+def operations() -> Generator[Operation]:
     """All of them, one after the other; each closes what it opened."""
     yield from _frames()
     yield from _events()
@@ -231,9 +179,14 @@ def _sending() -> Iterator[Operation]:
         )
     finally:
         loop.close()
+    yield from _replaying(down)
+
+
+def _replaying(down: dict[str, float]) -> Iterator[Operation]:
+    """What is kept of what was sent, and what a client that was away gets of it."""
+    message = pack(Frame(1, 7, 16_000, 1234, bytes(80), Flag.NONE))
     log = SentLog(512 * 1024, 30.0)
     numbers = iter(range(1, 1 << 31))
-    message = bytes(96)
 
     def keep() -> None:
         seq = next(numbers)
@@ -242,6 +195,14 @@ def _sending() -> Iterator[Operation]:
             log.acknowledge(seq)
 
     yield Operation("replay log: append", _repeat(500, keep), 500, down)
+    full = SentLog(512 * 1024, 30.0)
+    for seq in range(1, _KEPT + 1):
+        full.append(seq, message, len(message), 0.0)
+    first = _KEPT - _MISSED + 1
+    # Once per resumed connection and not by the second: a part of no path.
+    yield Operation(
+        f"replay log: retrieve, each of {_MISSED}", lambda: full.since(first, _KEPT), _MISSED, {}
+    )
 
 
 def _repeat(times: int, work: Callable[[], object]) -> Callable[[], None]:
@@ -255,52 +216,3 @@ def _repeat(times: int, work: Callable[[], object]) -> Callable[[], None]:
 def _each(work: Callable[[Any], object], values: Sequence[Any]) -> None:
     for value in values:
         work(value)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmarks and print their table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.micro", description=(__doc__ or "").partition("\n")[0]
-    )
-    parser.add_argument("--rounds", type=int, default=25, help="of each operation (25)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
-    options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error(f"--rounds {options.rounds} is not at least 1")
-    measured = [measure(operation, rounds=options.rounds) for operation in operations()]
-    if options.json:
-        rows = [asdict(each) for each in measured]
-        found = {"operations": rows, "us_per_session_second": sums(measured)}
-        print(json.dumps({**surroundings(), **found}))
-    else:
-        print("\n".join(_text(measured)))
-    return 0
-
-
-def _text(measured: Sequence[Measured]) -> Iterator[str]:
-    for name, value in surroundings().items():
-        yield f"{name}: {value}"
-    yield ""
-    yield f"{'us for each':<34}{'median':>9}{'fastest':>9}{'spread':>8}" + "".join(
-        f"{path:>20}" for path in PATHS
-    )
-    for each in measured:
-        cells = "".join(_cell(each, path) for path in PATHS)
-        yield (
-            f"{each.name:<34}{each.median_us:>9.2f}{each.fastest_us:>9.2f}{each.spread:>8.0%}"
-            f"{cells}"
-        )
-    total = sums(measured)
-    yield f"{'us per second of a session':<60}" + "".join(f"{total[path]:>20.0f}" for path in PATHS)
-    yield f"{'sessions per core, of these alone':<60}" + "".join(
-        f"{1e6 / total[path]:>20.0f}" for path in PATHS
-    )
-
-
-def _cell(each: Measured, path: str) -> str:
-    rate = each.per_second.get(path)
-    return f"{'-':>20}" if rate is None else f"{rate * each.median_us:>20.0f}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
