@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from gateway.provisioning.bundle.errors import BundleError
 from gateway.provisioning.bundle.install import SUMS, DamagedBundle, compare, is_inside, read_sums
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 __all__ = ["Contents", "Member", "read", "write"]
 
@@ -25,6 +28,7 @@ _MOST_TIMES: Final = 20
 _MOST_BYTES: Final = 1 << 30
 """No bundle unpacks to more than so many times its size and so much: most is compressed twice."""
 _TEXTS: Final = frozenset((SUMS, "manifest.json", "sbom.cdx.json"))
+_GZIP: Final = b"\x1f\x8b"
 _LEVEL: Final = 1
 """Wheels are compressed already, and weights hardly can be."""
 
@@ -110,7 +114,7 @@ def _add(
     info.size = member.bytes
     info.mode = 0o755 if member.executable else 0o644
     with _open(member) as file:
-        archive.addfile(info, _Reported(file, report))
+        archive.addfile(info, io.BufferedReader(_Reported(file, report), _CHUNK))
 
 
 class _Reported(io.RawIOBase):
@@ -120,10 +124,15 @@ class _Reported(io.RawIOBase):
         self._file = file
         self._report = report
 
-    def read(self, size: int = -1) -> bytes:
-        content = self._file.read(size)
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        content = self._file.read(len(view))
+        view[: len(content)] = content
         self._report(len(content))
-        return content
+        return len(content)
 
 
 def _open(member: Member) -> IO[bytes]:
@@ -150,7 +159,10 @@ def read(path: Path, report: Callable[[int], None] = lambda done: None) -> Conte
     try:
         with path.open("rb") as file:
             limit = _MOST_BYTES + _MOST_TIMES * path.stat().st_size
-            return _checked(*_walk(_Reported(file, report), limit))
+            content = _uncompressed(io.BufferedReader(_Reported(file, report), _CHUNK))
+            found = _walk(content, limit)
+            _exhaust(content)
+            return _checked(*found)
     except DamagedBundle as error:
         raise BundleError(f"{path}: {error}") from error
     except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
@@ -161,15 +173,28 @@ def read(path: Path, report: Callable[[int], None] = lambda done: None) -> Conte
         raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
+def _uncompressed(file: io.BufferedReader) -> io.BufferedIOBase:
+    return gzip.GzipFile("", "rb", fileobj=file) if file.peek(2)[:2] == _GZIP else file
+
+
+def _exhaust(content: io.BufferedIOBase) -> None:
+    """Read what follows the last file: zeros, then the checksum of gzip."""
+    left = _CHUNK
+    while done := len(content.read(_CHUNK)):
+        left -= done
+        if left < 0:
+            raise DamagedBundle("it goes on after its last file; do not use it")
+
+
 def _walk(
-    file: io.RawIOBase, limit: int
+    file: io.BufferedIOBase, limit: int
 ) -> tuple[str, dict[str, int], dict[str, str], dict[str, str]]:
     """Return folder, sizes, hashes and texts of what an archive holds."""
     folders: set[str] = set()
     sizes: dict[str, int] = {}
     hashes: dict[str, str] = {}
     texts: dict[str, str] = {}
-    with tarfile.open(fileobj=file, mode="r|*") as archive:
+    with tarfile.open(fileobj=file, mode="r|") as archive:
         for info in archive:
             folder, _, name = info.name.partition("/")
             if not info.isreg() or not is_inside(info.name) or not name:

@@ -83,7 +83,7 @@ def parse(text: str) -> Manifest:
     """
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"manifest.json is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise BundleError("manifest.json is not an object")

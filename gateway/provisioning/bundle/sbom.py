@@ -32,7 +32,8 @@ _ALIASES: Final = {
 }  # fmt: skip
 """What packages call a licence to its SPDX identifier, where that is beyond doubt."""
 
-_EXPRESSION: Final = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)+|\(.*\)")
+_OPERATOR: Final = re.compile(r" (AND|OR|WITH) ")
+"""Joins SPDX identifiers to an expression."""
 
 
 def bill(manifest: Manifest, wheels: Sequence[Wheel]) -> str:
@@ -112,7 +113,7 @@ def _model(model: PackedModel) -> dict[str, Any]:
 def _licences(expression: str, text: str) -> list[dict[str, Any]]:
     if not expression:
         expression = _ALIASES.get(text.lower(), "")
-    if _EXPRESSION.fullmatch(expression):
+    if _OPERATOR.search(expression):
         return [{"expression": expression}]
     if expression in _KNOWN:
         return [{"license": {"id": expression}}]
