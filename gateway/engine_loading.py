@@ -14,9 +14,11 @@ from typing import Any, Final, TypeVar
 from gateway.config import Config
 from gateway.provisioning.hardware import Hardware
 from pipeline.devices import Device, Gpu, chosen_device
-from pipeline.engines import faster_whisper, llama_cpp, piper
+from pipeline.engines import Recognizer, Voice, espeak, faster_whisper, llama_cpp, piper
+from pipeline.engines.recognizers import RecognizersByLanguage
+from pipeline.engines.voices import NamedVoice, VoicesByLanguage
 from pipeline.errors import EngineUnavailable, ModelError
-from pipeline.models import Model
+from pipeline.models import Model, Profile
 from pipeline.threads import ThreadPlan, plan_threads
 
 __all__ = [
@@ -24,8 +26,11 @@ __all__ = [
     "Placement",
     "load_language_model",
     "load_recognizer",
+    "load_recognizers",
     "load_voice",
+    "load_voices",
     "place",
+    "voices_of",
 ]
 
 log = logging.getLogger(__name__)
@@ -38,6 +43,9 @@ PROBES: Final[Mapping[str, Callable[[], str]]] = {
     "tts": piper.cuda_problem,
 }
 """Why an engine cannot run on a GPU here, or ""; calling one imports its package."""
+
+_ANY_LANGUAGE: Final = "mul"
+"""ISO 639-2's tag for a model of many languages."""
 
 _ENGINES: Final = {"stt": "recognizer", "llm": "language_model", "tts": "voice"}
 _NAMES: Final = {"stt": "speech recognition", "llm": "the language model", "tts": "the voice"}
@@ -173,22 +181,69 @@ def load_language_model(
     return llama_cpp.load(_settings(llama_cpp.LlamaSettings, model, chosen))
 
 
-def load_voice(model: Model, placement: Placement) -> piper.PiperVoice:
+def load_recognizers(profile: Profile, placement: Placement) -> Recognizer:
+    """Load what listens in a profile: one recognizer, or one for each of several languages."""
+    default = load_recognizer(profile.recognizer, placement, profile.languages)
+    loaded: dict[str, Recognizer] = {profile.recognizer.id: default}
+    for model in profile.recognizers.values():
+        if model.id not in loaded:
+            loaded[model.id] = load_recognizer(model, placement, profile.languages)
+    if len(loaded) == 1:
+        return default
+    by_language = {tag: loaded[model.id] for tag, model in profile.recognizers.items()}
+    return RecognizersByLanguage(default, by_language)
+
+
+def load_voice(model: Model, placement: Placement) -> Voice:
     """Load and warm up a voice; blocks.
 
     Raises:
         EngineUnavailable: If its package, file or device is missing.
         ModelError: If a setting is wrong.
     """
+    if model.engine == "espeak-ng":
+        return espeak.load(_settings(lambda _, **values: espeak.EspeakSettings(**values), model))
     chosen = {"threads": placement.threads.voice.threads, "device": placement.device("tts")}
     voice = piper.load(_settings(piper.PiperSettings, model, chosen))
     voice.warm_up()
     return voice
 
 
-def _settings(kind: Callable[..., S], model: Model, chosen: Mapping[str, object]) -> S:
+def load_voices(profile: Profile, placement: Placement, *, fallback: bool = False) -> Voice:
+    """Load what speaks in a profile: one voice, or one for each of several languages.
+
+    Args:
+        profile: Its voices.
+        placement: Where they run.
+        fallback: Whether eSpeak NG speaks the languages that none of them does.
+    """
+    tags: dict[str, set[str]] = {}
+    for model in voices_of(profile):
+        tags[model.id] = set(model.languages) - {_ANY_LANGUAGE}
+    for language, model in profile.voices.items():
+        tags[model.id].add(language)
+    named = [
+        NamedVoice(model.id, tuple(sorted(tags[model.id])), load_voice(model, placement))
+        for model in voices_of(profile)
+    ]
+    last = espeak.load() if fallback else None
+    if len(named) == 1 and last is None:
+        return named[0].voice
+    resort = None if last is None else NamedVoice("espeak-ng", tuple(last.languages), last)
+    return VoicesByLanguage(named, resort)
+
+
+def voices_of(profile: Profile) -> tuple[Model, ...]:
+    """Return the models that speak, each once, the default first."""
+    unique = {model.id: model for model in (profile.voice, *profile.voices.values())}
+    return tuple(unique.values())
+
+
+def _settings(
+    kind: Callable[..., S], model: Model, chosen: Mapping[str, object] | None = None
+) -> S:
     """Build an engine's settings: the model's own, and above them what the configuration says."""
     try:
-        return kind(model.path, **{**model.settings, **chosen})
+        return kind(model.path, **{**model.settings, **(chosen or {})})
     except (TypeError, ValueError) as error:
         raise ModelError(f"models.{model.id}.settings: {error}") from error

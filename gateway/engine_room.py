@@ -12,9 +12,10 @@ from gateway.config import Config
 from gateway.engine_loading import (
     Placement,
     load_language_model,
-    load_recognizer,
-    load_voice,
+    load_recognizers,
+    load_voices,
     place,
+    voices_of,
 )
 from gateway.provisioning.hardware import read_hardware
 from gateway.provisioning.profiles import installed_profile
@@ -82,7 +83,7 @@ class RealEngines:
         threads = placement.threads
         self._recognizer = EngineThread(
             "recognizer",
-            lambda: load_recognizer(profile.recognizer, placement, profile.languages),
+            lambda: load_recognizers(profile, placement),
             workers=threads.recognizer.workers,
         )
         self._language_model = EngineThread(
@@ -93,7 +94,9 @@ class RealEngines:
         )
         self._voice = EngineThread(
             "voice",
-            lambda: load_voice(profile.voice, placement),
+            lambda: load_voices(
+                profile, placement, fallback=config.engines.fallback_voice == "espeak-ng"
+            ),
             workers=threads.voice.workers,
         )
         self.statistics: Mapping[str, Callable[[], EngineStatistics]] = {
@@ -160,11 +163,12 @@ async def _start(thread: EngineThread[Any]) -> None:
 
 
 def _traits(profile: Profile) -> ModelTraits:
-    recognizer = profile.recognizer.settings
+    recognizers = (profile.recognizer, *profile.recognizers.values())
+    windows = [float(model.settings.get("window_seconds", 30.0)) for model in recognizers]
     return ModelTraits(
-        voices=(profile.voice.id,),
+        voices=tuple(model.id for model in voices_of(profile)),
         languages=profile.languages,
-        window_seconds=float(recognizer.get("window_seconds", 30.0)),
+        window_seconds=min(windows),
         clock=profile.language_model.clock,
         warning=profile.warning,
     )

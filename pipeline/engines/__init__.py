@@ -245,10 +245,14 @@ class SpeakJob:
     Attributes:
         text: As the model wrote it (markdown and all); the voice normalises it for speech.
         speed: 1.0 is the voice's own pace; 2.0 is twice as fast.
+        language: BCP 47 tag of the text, for engines that speak several; "" is their own.
+        voice: Name of the voice to speak it, for engines that have several; "" leaves it to them.
     """
 
     text: str
     speed: float = 1.0
+    language: str = ""
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

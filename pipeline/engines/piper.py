@@ -34,6 +34,7 @@ from pipeline.engines import (
     TimedText,
     Voice,
 )
+from pipeline.engines.loudness import active_rms, finished, gain_for
 from pipeline.engines.onnx_graph import outputs_of, uses_external_data, with_output
 from pipeline.engines.word_alignment import Group, align
 from pipeline.errors import EngineFailed, EngineUnavailable
@@ -55,13 +56,6 @@ _WARM_UP: Final = (
     "Well, let me see.",
     "The weather is going to be sunny for most of the day, with a little rain in the evening.",
 )
-_FRAME_S: Final = 0.010  # for measuring where sound begins and ends
-_FADE_S: Final = 0.005
-_MARGIN_S: Final = 0.010  # silence left at each end of a sentence
-_SILENCE: Final = 0.01  # -40 dB below the sentence's peak
-_CEILING: Final = 10 ** (-1 / 20)  # -1 dBFS: headroom for lossy codecs
-_KNEE: Final = 0.7
-_MAX_GAIN: Final = 100.0
 _SPEEDS: Final = (0.25, 4.0)
 _CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
@@ -377,12 +371,12 @@ class PiperVoice(Voice):
             raise EngineUnavailable(
                 f"{self._settings.path}: {error}; is it a Piper voice?"
             ) from error
-        levels = [_active_rms(sound.audio, self.sample_rate) for sound in sounds if sound]
+        levels = [active_rms(sound.audio, self.sample_rate) for sound in sounds if sound]
         level = sum(levels) / max(len(levels), 1)
         if not level:
             message = f"{self._settings.path} gives silence; download the voice again"
             raise EngineUnavailable(message)
-        self._gain = min(10 ** (self._settings.gain_dbfs / 20) / level, _MAX_GAIN)
+        self._gain = gain_for(level, self._settings.gain_dbfs)
 
     def warm_up(self) -> None:
         """Speak a few texts for nobody, so that the first listener does not pay for allocations."""
@@ -408,20 +402,13 @@ class PiperVoice(Voice):
         for number, phonemes in enumerate(sentences):
             if stop.is_set() or (sound := self._synthesize(phonemes, pace, stop)) is None:
                 return
-            audio, lead = self._finished(sound.audio)
+            audio, lead = finished(sound.audio, self.sample_rate, self._gain)
             times = np.clip(sound.edges - lead, 0, len(audio)) + begin
             pause = self._pause(phonemes, pace)
             begin += len(audio) + len(pause)
             words = clock.words(number, times)
             if len(audio):
                 yield SpokenAudio(np.concatenate([audio, pause]), words)
-
-    def _finished(self, raw: Float32Audio) -> tuple[Int16Audio, int]:
-        """Trim, level and fade one sentence; also return how many samples went at its start."""
-        first, last = _sounding(raw, self.sample_rate)
-        audio = _soft_clipped(raw[first:last] * np.float32(self._gain))
-        _fade(audio, round(_FADE_S * self.sample_rate))
-        return np.rint(audio * 32767).astype(np.int16), first
 
     def _pause(self, phonemes: Sequence[str], pace: float) -> Int16Audio:
         mark = next((phoneme for phoneme in reversed(phonemes) if phoneme.strip()), "")
@@ -610,45 +597,3 @@ def _groups(sentence: int, phonemes: Sequence[str]) -> Iterator[Group]:
 def _at(times: npt.NDArray[np.float64], position: float) -> float:
     """Return the time of a position between phonemes."""
     return float(np.interp(position, np.arange(len(times)), times))
-
-
-# -- sound ---------------------------------------------------------------------------------------
-
-
-def _sounding(audio: Float32Audio, rate: int) -> tuple[int, int]:
-    """Return the first and the last (exclusive) sample that is within 40 dB of the peak."""
-    frame = round(_FRAME_S * rate)
-    margin = round(_MARGIN_S * rate)
-    padded = np.pad(np.abs(audio), (0, -len(audio) % frame)).reshape(-1, frame).max(axis=1)
-    loud = np.flatnonzero(padded > padded.max(initial=0) * _SILENCE)
-    if not len(loud):
-        return 0, 0
-    first, last = int(loud[0]) * frame - margin, (int(loud[-1]) + 1) * frame + margin
-    return max(first, 0), min(last, len(audio))
-
-
-def _active_rms(audio: Float32Audio, rate: int) -> float:
-    """Return the root mean square over the frames that are within 40 dB of the loudest."""
-    frame = round(_FRAME_S * rate)
-    frames = audio[: len(audio) // frame * frame].reshape(-1, frame)
-    power = np.mean(np.square(frames, dtype=np.float64), axis=1)
-    active = power[power > power.max(initial=0) * _SILENCE**2]
-    return float(np.sqrt(active.mean())) if len(active) else 0.0
-
-
-def _soft_clipped(audio: Float32Audio) -> Float32Audio:
-    """Bend what is above the knee so that nothing exceeds -1 dBFS."""
-    over = np.abs(audio) > _KNEE
-    room = _CEILING - _KNEE
-    bent = np.sign(audio[over]) * (_KNEE + room * np.tanh((np.abs(audio[over]) - _KNEE) / room))
-    audio[over] = bent
-    return audio
-
-
-def _fade(audio: Float32Audio, samples: int) -> None:
-    """Fade both ends in place, along a raised cosine."""
-    samples = min(samples, len(audio) // 2)
-    if samples:
-        ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(samples) + 0.5) / samples)).astype(np.float32)
-        audio[:samples] *= ramp
-        audio[-samples:] *= ramp[::-1]
