@@ -87,7 +87,7 @@ class Bridge:
                     stream = self.stream_of(event.response)
                     yield wire.AudioMark(stream, event.pts, event.text.strip(), event.index)
             case heard.ReplyAudio():
-                yield self._frame(event)
+                yield self.frame(event)
             case heard.ReplyAudioEnded():
                 yield wire.AudioEnd(self.stream_of(event.response), event.pts % 2**32)
             case heard.ReplyInterrupted():
@@ -123,7 +123,8 @@ class Bridge:
             stream, event.response, event.item, output.codec, output.rate, output.frame_ms
         )
 
-    def _frame(self, event: heard.ReplyAudio) -> wire.AudioFrame:
+    def frame(self, event: heard.ReplyAudio) -> wire.AudioFrame:
+        """A frame of a reply's sound."""
         return wire.AudioFrame(
             self.stream_of(event.response),
             event.pts,

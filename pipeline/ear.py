@@ -27,7 +27,7 @@ from pipeline.endpointing import (
 )
 from pipeline.engines import SAMPLE_RATE, Int16Audio
 from pipeline.errors import NoOpenTurn
-from pipeline.waiting import event_within
+from pipeline.waiting import Signal, event_within
 
 __all__ = [
     "AudioHeard",
@@ -123,7 +123,7 @@ class Ear:
         self._backlog: Backlog[Callable[[], None]] = Backlog()
         self._recent = RecentAudio(RECENT)
         self._tasks = asyncio.TaskGroup()
-        self._arrived = asyncio.Event()
+        self._arrived = Signal()
         self._more = asyncio.Event()
         self._caught_up = asyncio.Event()
         self._is_pressed = False

@@ -66,6 +66,11 @@ class Playout:
         self.flushed = False
 
     @property
+    def window_s(self) -> float:
+        """Seconds that may be sent and not heard."""
+        return self._settings.window / self._settings.rate
+
+    @property
     def sent(self) -> int:
         """Samples handed to the socket."""
         return self._sent

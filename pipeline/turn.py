@@ -34,7 +34,7 @@ from pipeline.events import (
 )
 from pipeline.reply import Reply
 from pipeline.segmentation import Segmenter
-from pipeline.waiting import event_within
+from pipeline.waiting import Signal
 from protocol.audio import AudioFormat
 
 __all__ = ["Thinker", "Turn", "TurnSettings", "TurnTimes"]
@@ -45,6 +45,8 @@ SEGMENTS_AHEAD = 2
 CHUNKS_AHEAD = 4
 AUDIO_AHEAD_S = 30.0
 PACE_STEP_S = 1.0
+PACE_LEAST_S = 0.06
+"""Frames wait at least so long when they have to wait: then several leave with one wake-up."""
 ENCODE_SLICE_S = 0.1
 
 
@@ -140,8 +142,11 @@ class Turn:
         self._listener = report
         self._stopped = False
         self._clock = clock
-        self._moved = asyncio.Event()
+        self._moved = Signal()
         self._taken = asyncio.Event()
+        # A quarter of the window at most, so that a small buffer does not run dry meanwhile.
+        window_s = reply.playout.window_s if reply.playout is not None else 0.0
+        self._pace_least = min(PACE_LEAST_S, window_s / 4)
         self._spoken_samples = 0
         self._delivered_samples = 0
 
@@ -358,7 +363,7 @@ class Turn:
             wait = playout.wait_before(begin_pts, end_pts, self._clock())
             if wait <= 0:
                 return
-            await event_within(self._moved, min(wait, PACE_STEP_S))
+            await self._moved.wait_within(min(max(wait, self._pace_least), PACE_STEP_S))
 
 
 async def _drain(segments: asyncio.Queue[_Segment | None]) -> None:

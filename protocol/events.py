@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from protocol.audio import AudioFormat, Encoding
 from protocol.constraints import (
@@ -788,8 +788,7 @@ class Goaway:
 # Audio, which is binary on the wire.
 
 
-@dataclass(frozen=True, slots=True)
-class AudioReceived:
+class AudioReceived(NamedTuple):
     """One frame of a client's stream.
 
     Attributes:

@@ -15,8 +15,8 @@ Of what a peer can send nothing makes these methods raise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from protocol.clock import wire_clock
 from protocol.codec import (
@@ -109,8 +109,7 @@ _CLOSE_WITHOUT_RULE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One event of a client with what its envelope says.
 
     Attributes:
@@ -138,8 +137,7 @@ class Close:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one message, or one deadline, brought.
 
     Attributes:
@@ -166,13 +164,15 @@ _USUAL_TIMERS: Final = Timers()
 _NOTHING: Final = Outcome()
 
 
-@dataclass(slots=True)
 class _Draft:
     """An outcome in the making."""
 
-    commands: list[Command] = field(default_factory=list)
-    replies: list[ServerEvent] = field(default_factory=list)
-    close: Close | None = None
+    __slots__ = ("close", "commands", "replies")
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.replies: list[ServerEvent] = []
+        self.close: Close | None = None
 
     def done(self) -> Outcome:
         return Outcome(tuple(self.commands), tuple(self.replies), self.close)

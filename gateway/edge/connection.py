@@ -16,7 +16,7 @@ from gateway.control.metrics import Metrics
 from gateway.logs import SESSION
 from gateway.sessions.outbox import Closing, Outbox
 from gateway.sessions.session import Session
-from pipeline.waiting import event_within
+from pipeline.waiting import Signal
 from protocol.errors import CloseCode, ErrorCode
 from protocol.events import Goaway, Hello
 from protocol.server import Command, Outcome, ServerProtocol
@@ -71,7 +71,7 @@ class Connection:
         self._send_deadline = send_deadline
         self._outbox = Outbox()
         self._sending_since: float | None = None
-        self._rearm = asyncio.Event()
+        self._rearm = Signal()
         self._armed_until = 0.0
         self._session: Session | None = None
 
@@ -200,7 +200,7 @@ class Connection:
             look = now + self._send_deadline / CHECKS_PER_DEADLINE
             self._armed_until = look if deadline is None else min(look, deadline)
             self._rearm.clear()
-            await event_within(self._rearm, self._armed_until - now)
+            await self._rearm.wait_within(self._armed_until - now)
 
     def _rearm_if_sooner(self) -> None:
         deadline = self._protocol.next_deadline()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass
 
+from pipeline.waiting import Signal
 from protocol.codec import is_sequenced
 from protocol.errors import CloseCode
 from protocol.events import AudioEnd, AudioFrame, AudioMark, ServerEvent
@@ -44,7 +44,7 @@ class Outbox:
         self._urgent: deque[Entry] = deque()
         self._ordered: deque[Entry] = deque()
         self._closing: Closing | None = None
-        self._changed = asyncio.Event()
+        self._changed = Signal()
         self._audio_bytes = 0
 
     def __len__(self) -> int:

@@ -30,6 +30,7 @@ from pipeline.errors import (
 )
 from pipeline.events import (
     PipelineEvent,
+    ReplyAudio,
     ReplyInterrupted,
     ReplyStarted,
     SpeechStarted,
@@ -227,6 +228,9 @@ class Session:
 
     def report(self, event: PipelineEvent) -> None:
         """Take an event of the dialogue (`pipeline.dialogue.Listener`)."""
+        if isinstance(event, ReplyAudio):  # by far the most frequent, and of no further interest
+            self.outbox.put(self._bridge.frame(event))
+            return
         if isinstance(event, SpeechStarted | ReplyStarted):
             self._protocol.touch(self._clock())
         if isinstance(event, ReplyInterrupted):

@@ -87,6 +87,11 @@ class Room:
                 self.session.on_sent(entry.event)
             self.changed.set()
 
+    async def lose_the_socket(self):
+        """The connection's tasks are cancelled, and waited for."""
+        self.writer.cancel()
+        await asyncio.wait([self.writer])
+
     def of(self, kind):
         return [event for event, _ in self.sent if isinstance(event, kind)]
 
@@ -114,9 +119,9 @@ async def room(**kwargs):
     made = Room(**kwargs)
     async with asyncio.TaskGroup() as tasks:
         life = tasks.create_task(made.session.run(), name="session")
-        writer = tasks.create_task(made.write(), name="writer")
+        made.writer = tasks.create_task(made.write(), name="writer")
         await made.session.ready_for_more()
         yield made
         made.session.end()
         await life
-        writer.cancel()
+        made.writer.cancel()

@@ -285,7 +285,7 @@ def test_a_session_whose_socket_is_lost_ends_its_turn_quickly_and_then_itself():
             talk.do(InputText("Hello."))
             await talk.first(AudioStart)
             before = len(talk.sent)
-            talk.closing = Closing(CloseCode.GOING_AWAY, "lost")  # the writer stops
+            await talk.lose_the_socket()
             lost = loop.time()
             await talk.session.end_after_turn()
             assert talk.session.result == "disconnected"
@@ -301,6 +301,7 @@ def test_an_idle_session_whose_socket_is_lost_ends_at_once():
     async def scene():
         async with room() as talk:
             began = asyncio.get_running_loop().time()
+            await talk.lose_the_socket()
             await talk.session.end_after_turn()
             assert asyncio.get_running_loop().time() == began
 
