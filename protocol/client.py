@@ -223,10 +223,9 @@ class ClientProtocol:
         self._link.heard_at = now
         draft = _Draft()
         try:
-            if isinstance(message, str):
-                self._take_text(message, now, draft)
-            else:
-                self._take_binary(message, now, draft)
+            if isinstance(message, bytes):
+                return self._take_binary(message, now)
+            self._take_text(message, now, draft)
         except ProtocolError as error:
             draft.problems.append(error)
         return draft.done()
@@ -283,20 +282,23 @@ class ClientProtocol:
         self._link.heartbeat_s = welcome.heartbeat_ms / 1000
         self._link.open(now)
 
-    def _take_binary(self, message: bytes, now: float, draft: _Draft) -> None:
+    def _take_binary(self, message: bytes, now: float) -> ClientOutcome:
         frame = parse(message)
-        if frame.seq and not self._count(frame.seq, now, draft):
-            return
-        draft.events.append(
-            AudioFrame(
-                frame.stream,
-                frame.pts,
-                frame.payload,
-                start=bool(frame.flags & _START),
-                end=bool(frame.flags & _END),
-            )
+        replies: tuple[ClientMessage | Retransmission, ...] = ()
+        if frame.seq:
+            taken, counted = self._link.count(frame.seq, now)
+            replies = counted if self._counting else ()
+            if not taken:
+                return ClientOutcome(replies=replies)
+        flags = frame.flags
+        audio = AudioFrame(
+            frame.stream,
+            frame.pts,
+            frame.payload,
+            start=bool(flags & _START),
+            end=bool(flags & _END),
         )
-        draft.envelopes.append(Envelope(seq=frame.seq or None, ts=frame.ts))
+        return ClientOutcome((audio,), (Envelope(seq=frame.seq or None, ts=frame.ts),), replies)
 
     def _count(self, seq: int, now: float, draft: _Draft) -> bool:
         taken, replies = self._link.count(seq, now)

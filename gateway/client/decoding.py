@@ -51,6 +51,16 @@ class StreamDecoder:
             return audio, len(audio) * self.format.rate // self.audio_rate
         return audio, len(payload)
 
+    def samples(self, payload: bytes) -> int | None:
+        """A payload's duration at the stream's rate; None where only decoding tells."""
+        match self.format.codec:
+            case Encoding.PCM_S16LE:
+                return len(payload) // 2
+            case Encoding.PCMU | Encoding.PCMA:
+                return len(payload)
+            case _:
+                return None
+
     def flush(self) -> Int16Audio:
         """What was held back, at the end of the stream."""
         return np.zeros(0, np.int16) if self._decoder is None else self._decoder.flush()

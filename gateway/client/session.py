@@ -77,6 +77,7 @@ _MICROPHONE: Final = 1
 """The stream that is open without being announced."""
 _MAX_WAITING_FRAMES: Final = 250
 """How many messages may wait for the socket, 5 s of usual frames; the oldest speech is dropped."""
+_NOTHING: Final = np.zeros(0, np.int16)
 _LEAVE_S: Final = 2.0
 _LOST: Final = 1006
 _UNAUTHORIZED: Final = int(CloseCode.UNAUTHORIZED)
@@ -711,12 +712,16 @@ class DeviceSession:
     def _decode(self, frame: AudioFrame) -> tuple[Int16Audio, int]:
         decoder = self._decoders.get(frame.stream)
         if decoder is not None:
+            if not self.speaker.needs_samples(frame.stream):
+                length = decoder.samples(frame.payload)
+                if length is not None:
+                    return _NOTHING, length
             try:
                 return decoder.decode(frame.payload)
             except AudioError:
                 # As on a device: nothing of it can be played, and the gap becomes silence.
                 self.undecodable_frames += 1
-        return np.zeros(0, np.int16), 0
+        return _NOTHING, 0
 
     def _notify(self) -> None:
         """Ask for everybody who waits whether it has come true."""

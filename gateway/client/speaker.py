@@ -40,7 +40,8 @@ class Playback:
         audio_rate: Hz of the decoded audio; Opus may be decoded at another rate than ``rate``.
         opened_at: When the stream was announced.
         received: Samples received so far, gaps included.
-        decoded: The same at ``audio_rate``, less what a decoder holds back.
+        decoded: The same at ``audio_rate``, less what a decoder holds back, as far as somebody
+            needed the samples.
         heard: Samples that have passed the converter.
         ended: Whether END arrived.
         outcome: How it ended, or None while it lasts.
@@ -153,6 +154,14 @@ class Speaker:
         self._by_stream[stream] = playback
         self._queue.append(playback)
 
+    def needs_samples(self, stream: int) -> bool:
+        """Whether `play` looks at a frame's samples; if not, none need to be given.
+
+        They are kept, or the first audible one is still being looked for.
+        """
+        playback = self._by_stream.get(stream)
+        return self._keep_audio or (playback is not None and playback.first_audible_at is None)
+
     def play(self, stream: int, *, pts: int, samples: int, audio: Int16Audio, now: float) -> None:
         """A frame arrived.
 
@@ -160,7 +169,7 @@ class Speaker:
             stream: Its stream; a frame of an unknown or flushed stream is counted and dropped.
             pts: Position of its first sample; a gap in front of it becomes silence.
             samples: Its duration at the stream's rate.
-            audio: Its samples at the stream's ``audio_rate``.
+            audio: Its samples at the stream's ``audio_rate``; see `needs_samples`.
             now: Arrival.
         """
         playback = self._by_stream.get(stream)

@@ -204,3 +204,16 @@ def test_the_longest_time_between_two_frames_is_noted():
     for first, now in enumerate((0.0, 0.02, 0.31, 0.33)):
         feed(speaker, 1, now=now, first=first)
     assert speaker.history[0].longest_gap_s == pytest.approx(0.29)
+
+
+def test_samples_are_needed_until_one_is_audible_unless_they_are_kept():
+    loud = np.full(320, 4000, np.int16)
+    for keep_audio in (False, True):
+        speaker = Speaker(keep_audio=keep_audio)
+        speaker.open(256, response="r", rate=16_000, audio_rate=16_000, now=0.0)
+        assert speaker.needs_samples(256)
+        speaker.play(256, pts=0, samples=320, audio=np.zeros(320, np.int16), now=0.0)
+        assert speaker.needs_samples(256)
+        speaker.play(256, pts=320, samples=320, audio=loud, now=0.01)
+        assert speaker.needs_samples(256) is keep_audio
+        assert speaker.history[0].first_audible_at is not None
