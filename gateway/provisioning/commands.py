@@ -15,6 +15,8 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "pull": ("gateway.provisioning.actions.pull", "download models, or go on with it"),
     "verify": ("gateway.provisioning.actions.verify", "check installed models, every byte"),
     "use": ("gateway.provisioning.actions.use", "choose the profile that is served"),
+    "import": ("gateway.provisioning.importing.command", "add models that lie here already"),
+    "export": ("gateway.provisioning.export", "pack installed models, for another machine"),
     "remove": ("gateway.provisioning.actions.remove", "remove installed models"),
     "path": ("gateway.provisioning.actions.path", "print where a model lies, for scripts"),
     "lint": ("gateway.provisioning.actions.lint", "check a models file"),

@@ -51,8 +51,11 @@ def print_table(
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:
-    """Print a line as it is: nothing in it is markup, and it is not wrapped for files."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True, style=style)
+    """Print a line as it is: nothing in it is markup, and files get its tabs, unwrapped."""
+    if console.is_terminal:
+        console.print(text, markup=False, highlight=False, soft_wrap=True, style=style)
+    else:
+        console.file.write(f"{text}\n")
 
 
 def print_json(console: Console, value: object) -> None:
