@@ -1,7 +1,7 @@
 """A conversation where there is no network at all: run by `unshare --map-root-user --net`.
 
 Prints JSON: what was answered, what the guard wrote down, and how many packets the kernel had no
-route for (RFC 4293's ipSystemStatsOutNoRoutes), which counts every attempt to leave, those of native
+route for (RFC 4293, ipSystemStatsOutNoRoutes), which counts every attempt to leave, those of native
 libraries included. At last it tries to leave itself: whoever reads then knows that this is counted.
 """
 
