@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
@@ -59,9 +59,10 @@ from pipeline.events import (
     TranscriptReady,
     TurnFailed,
 )
+from pipeline.languages import LanguageTracker, tell_language
 from pipeline.persona import Persona
 from pipeline.playout import PlayoutSettings, PlayoutState
-from pipeline.recognition import Partial, Recognition, RecognitionSettings
+from pipeline.recognition import Partial, Recognition, RecognitionSettings, Transcript
 from pipeline.reply import Reply
 from pipeline.thinking import LanguageSeat
 from pipeline.turn import Turn, TurnSettings
@@ -125,6 +126,8 @@ class DialogueSettings:
         history_items: Entries of the conversation that are kept.
         max_payload: Most bytes of audio in one frame.
         apology: What is said where an engine failed.
+        apologies: The same by language, where the language is detected.
+        voice: Name of the voice, or "" for the language's.
     """
 
     persona: Persona
@@ -146,6 +149,8 @@ class DialogueSettings:
     max_payload: int = 4080
     history_items: int = 200
     apology: str = "Sorry, something went wrong. Please try again."
+    apologies: Mapping[str, str] = field(default_factory=dict)
+    voice: str = ""
 
     @property
     def playout(self) -> PlayoutSettings | None:
@@ -169,8 +174,16 @@ class DialogueSettings:
             self.speed,
             self.apology,
             self.max_payload,
-            language=self.endpointing.language,
+            language=self.recognition.language or "",
+            voice=self.voice,
         )
+
+    def turn_in(self, language: str) -> TurnSettings:
+        """How a reply is produced in a language that was detected; "" is none yet."""
+        if self.recognition.language is not None or not language:
+            return self.turn
+        apology = self.apologies.get(language, self.apology)
+        return replace(self.turn, language=language, apology=apology)
 
 
 @dataclass(slots=True, eq=False)
@@ -238,6 +251,7 @@ class Dialogue:
         self._round_trip = round_trip
         self._tasks = asyncio.TaskGroup()
         self._conversation = Conversation(max_items=settings.history_items)
+        self._language = LanguageTracker()
         self._seat = LanguageSeat(engines.language_model)
         self._ear = Ear(engines.detector(), settings.endpointing, self._on_heard, clock=clock)
         self._state: DialogueState | None = None
@@ -530,13 +544,13 @@ class Dialogue:
             self._report(TurnFailed("stt_failed", str(error), exchange.turn))
             exchange.understood.set()
             await exchange.ended.wait()  # nobody is talked over
-            apology = self._settings.apology
+            apology = self._settings.turn_in(self._language.current).apology
             await self._reply(exchange, lambda turn: turn.say(apology, failed="stt_failed"))
             return
         await self._words_before(exchange)
         exchange.final_at = self._clock()
         item = self._new_id("i")
-        self._remember(item, transcript.text)
+        self._remember(item, transcript)
         self._report(TranscriptReady(exchange.turn, item, transcript))
         exchange.understood.set()
         if transcript.text:
@@ -590,7 +604,7 @@ class Dialogue:
             thinker=self._seat,
             voice=self._engines.voice,
             voice_rate=self._engines.voice_rate,
-            settings=self._settings.turn,
+            settings=self._settings.turn_in(self._language.current),
             report=lambda event: self._relay(exchange, event),
             clock=self._clock,
         )
@@ -761,10 +775,19 @@ class Dialogue:
             await before.understood.wait()
             exchange.before = before.before
 
-    def _remember(self, item: str, text: str) -> None:
-        if text:
-            note = self._settings.persona.note(self._now())
-            self._conversation.add(Item(item, "user", text, note=note))
+    def _remember(self, item: str, transcript: Transcript) -> None:
+        if transcript.text:
+            notes = (self._settings.persona.note(self._now()), self._language_note(transcript))
+            note = " ".join(filter(None, notes))
+            self._conversation.add(Item(item, "user", transcript.text, note=note))
+
+    def _language_note(self, transcript: Transcript) -> str:
+        """Where the language is detected, the model is told when it changes."""
+        words = transcript.words
+        seconds = words[-1].end - words[0].start if words else 0.0
+        detects = self._settings.recognition.language is None
+        changed = detects and self._language.hear(transcript.language, seconds)
+        return tell_language(self._language.current) if changed else ""
 
     def _set_text(self, reply: Reply, text: str) -> None:
         if text:

@@ -64,7 +64,9 @@ class TurnSettings:
 
     Attributes:
         output: Format of the audio, or None for text only.
-        language: BCP 47 tag of what is said, for finding the ends of sentences.
+        language: BCP 47 tag of what is said, for the voice and for finding the ends of sentences;
+            "" is the voice's own.
+        voice: Name of the voice, or "" for the language's.
         speed: Pace of the voice, 1.0 its own.
         apology: What is said where an engine failed.
         max_payload: Most bytes in one frame's payload.
@@ -79,7 +81,8 @@ class TurnSettings:
     first_token_within: float = 30.0
     token_within: float = 10.0
     speech_within: float = 20.0
-    language: str = "en"
+    language: str = ""
+    voice: str = ""
 
 
 @dataclass(slots=True)
@@ -238,7 +241,7 @@ class Turn:
     async def _segment(
         self, pieces: AsyncGenerator[str], segments: asyncio.Queue[_Segment | None]
     ) -> None:
-        segmenter = Segmenter(language=self._settings.language)
+        segmenter = Segmenter(language=self._settings.language or "en")
         at = 0
         async with aclosing(pieces):
             async for piece in pieces:
@@ -278,7 +281,8 @@ class Turn:
             await self._taken.wait()
 
     async def _speak_segment(self, segment: _Segment, chunks: asyncio.Queue[_Chunk | None]) -> None:
-        job = SpeakJob(segment.text, self._settings.speed)
+        settings = self._settings
+        job = SpeakJob(segment.text, settings.speed, settings.language, settings.voice)
 
         def work(voice: Voice, stop: StopSignal) -> Iterator[SpokenAudio]:
             return voice.speak(job, stop=stop)

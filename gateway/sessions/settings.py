@@ -121,6 +121,8 @@ class SessionSettingsBook:
             estimated_window_ms=config.audio.blind_window_ms,
             max_payload=self._agreement.max_payload,
             apology=APOLOGIES.get(current.language, APOLOGIES["en"]),
+            apologies=APOLOGIES,
+            voice=current.voice or "",
             history_items=config.limits.history_items,
         )
 

@@ -24,6 +24,7 @@ from pipeline.engines.scripted import (
 )
 from pipeline.persona import ClockPlacement, Persona
 from pipeline.playout import PlayoutState
+from pipeline.recognition import RecognitionSettings
 from protocol.audio import AudioFormat, Encoding
 
 RATE = 16_000
@@ -85,6 +86,7 @@ class Device:
 
 SETTINGS = DialogueSettings(
     persona=Persona("Be brief.", ClockPlacement.OFF),
+    recognition=RecognitionSettings(language="en"),
     output=AudioFormat(Encoding.PCM_S16LE, 16_000, 20),
 )
 
