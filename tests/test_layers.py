@@ -15,6 +15,9 @@ PACKAGES = ("protocol", "pipeline", "gateway", "benchmarks")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 NAMES = [str(path.relative_to(ROOT)) for path in SOURCES]
 
+ELSEWHERE = sorted((ROOT / "benchmarks" / "peers").glob("*/*.py"))
+"""Scripts that run in environments of their own, by the requirements.txt beside them."""
+
 ALLOWED = {
     "protocol": ("protocol",),
     "pipeline": ("pipeline", "protocol.audio"),
@@ -205,6 +208,7 @@ def test_the_gateway_alone_knows_websockets():
 # Where a distribution is not named as what is imported from it.
 DISTRIBUTIONS = {
     "llama_cpp": "llama-cpp-python",
+    "pipecat": "pipecat-ai",
     "piper": "piper-tts",
     "webrtcvad": "webrtcvad-wheels",
     "yaml": "pyyaml",
@@ -227,11 +231,20 @@ def test_whatever_is_imported_is_declared():
     declared = _requirements(
         [*project["project"]["dependencies"], *(line for extra in extras for line in extra)]
     )
-    assert _third_party(SOURCES) - declared == set()
+    assert _third_party([path for path in SOURCES if path not in ELSEWHERE]) - declared == set()
     tools = _requirements(project["dependency-groups"]["dev"])
     tests = sorted((ROOT / "tests").rglob("*.py"))
     # jsonschema's own types are in `referencing`, which it brings.
     assert _third_party(tests) - declared - tools - {"referencing"} == set()
+
+
+def test_what_runs_elsewhere_declares_its_packages_there_and_imports_nothing_of_ours():
+    assert ELSEWHERE
+    for path in ELSEWHERE:
+        lines = path.with_name("requirements.txt").read_text(encoding="utf-8").splitlines()
+        assert all(re.fullmatch(r"[a-z0-9-]+(\[[a-z,]+\])?==[0-9.]+", line) for line in lines), path
+        assert _third_party([path]) - _requirements(lines) == set(), path
+        assert not any(_is_within(one.module, (*PACKAGES, "tests")) for one in imports(path)), path
 
 
 def test_whatever_is_declared_is_locked():
