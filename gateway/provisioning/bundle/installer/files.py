@@ -63,12 +63,12 @@ def write_configuration(layout: Layout, profile: str) -> bool:
     Raises:
         BundleError: It cannot be written.
     """
+    if layout.config.exists():
+        return False
     try:
         layout.config.parent.mkdir(parents=True, exist_ok=True)
         with layout.config.open("x", encoding="utf-8") as file:
             file.write(configuration(layout, profile))
-    except FileExistsError:
-        return False
     except OSError as error:
         raise _unwritable(layout.config, error) from error
     return True
