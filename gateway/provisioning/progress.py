@@ -32,10 +32,12 @@ from gateway.provisioning.pull_events import (
     Waiting,
 )
 
-__all__ = ["Display", "PullDisplay", "duration", "size"]
+__all__ = ["Display", "PullDisplay", "duration", "shorten", "size"]
 
 _LINE_EVERY_S: Final = 5.0
 """Between lines where no bars can be drawn."""
+_NAME, _BAR = 28, 14
+"""Characters of a bar's name and of the bar, so that all of it fits into 80."""
 
 
 class Display:
@@ -58,7 +60,7 @@ class Display:
         self._live = console.is_terminal
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=_BAR),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
@@ -98,7 +100,7 @@ class Display:
     def begin(self, part: str, have: int, count: int | None) -> None:
         """Add a bar for a part of which some bytes are done already."""
         if self._live:
-            self._parts[part] = self._bars.add_task(part, total=count, completed=have)
+            self._parts[part] = self._bars.add_task(shorten(part), total=count, completed=have)
 
     def advance(self, part: str, count: int) -> None:
         """Note bytes that are done; fewer than 0 if they were in vain."""
@@ -137,7 +139,8 @@ class PullDisplay(Display):
                 self.say("nothing to download: all files are here")
             case Planned(files, count, present):
                 here = f", {present} are here already" if present else ""
-                self.say(f"{files} files to download, {size(count)}{here}")
+                many = "1 file" if files == 1 else f"{files} files"
+                self.say(f"{many} to download, {size(count)}{here}")
                 self.expect(count)
             case Advanced(file, count):
                 self.advance(file, count)
@@ -180,6 +183,11 @@ def size(count: int) -> str:
         if abs(count) >= factor:
             return f"{count / factor:.1f} {unit}"
     return f"{count} B"
+
+
+def shorten(name: str) -> str:
+    """Return a name that fits beside a bar: its end tells files apart, so the beginning goes."""
+    return name if len(name) <= _NAME else "…" + name[1 - _NAME :]
 
 
 def duration(seconds: float) -> str:

@@ -125,16 +125,19 @@ def pull_and_show(
         if model.licence_note:
             console.print(f"{model.id}: {model.licence_note}", markup=False, soft_wrap=True)
     with PullDisplay(console, "all files") as display:
-        report = asyncio.run(
-            pull(
-                models,
-                store,
-                mirror=mirror,
-                accept_unverified=accept_unverified,
-                connections=connections,
-                report=display.show,
-            )
+        work = pull(
+            models,
+            store,
+            mirror=mirror,
+            accept_unverified=accept_unverified,
+            connections=connections,
+            report=display.show,
         )
+        try:
+            report = asyncio.run(work)
+        except KeyboardInterrupt:
+            display.say("stopped; the same command goes on from here")
+            raise
     for line in report.failures:
         console.print(f"parley: {line}", markup=False, highlight=False, soft_wrap=True)
     return _INCOMPLETE if report.failures else 0

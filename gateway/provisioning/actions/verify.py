@@ -97,7 +97,7 @@ def _subjects(
         for id in installed:
             known = id in catalogue.ids
             yield _Subject(id, catalogue.model(id).files if known else (), None)
-        for model in profile_of(config, catalogue).models:
+        for model in _in_use(config, catalogue):
             if model.source is None and model.id not in installed:
                 yield _Subject(model.id, model.files, model)
         return
@@ -114,6 +114,13 @@ def _subjects(
         else:
             message = f"model {model.id} is not installed; run: parley models pull {model.id}"
             raise ModelError(message)
+
+
+def _in_use(config: Config, catalogue: Catalogue) -> Sequence[Model]:
+    try:
+        return profile_of(config, catalogue).models
+    except ModelError:  # what is installed can be checked without the profile in use
+        return ()
 
 
 def _check(subject: _Subject, store: Store, display: Display) -> list[Problem]:

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from gateway.provisioning.progress import PullDisplay, duration, size
+from gateway.provisioning.progress import PullDisplay, duration, shorten, size
 from gateway.provisioning.pull_events import (
     Advanced,
     Failed,
@@ -28,7 +28,7 @@ class Clock:
 
 
 def console(*, terminal: bool) -> Console:
-    return Console(file=io.StringIO(), force_terminal=terminal, width=120, color_system=None)
+    return Console(file=io.StringIO(), force_terminal=terminal, width=80, color_system=None)
 
 
 def test_a_log_has_a_line_for_each_event_and_one_now_and_then():
@@ -74,6 +74,17 @@ def test_a_terminal_has_a_bar_for_each_file_and_one_for_all():
         assert part in shown, part
 
 
+def test_a_long_name_and_large_numbers_fit_on_one_line_of_a_usual_terminal():
+    screen, clock = console(terminal=True), Clock()
+    with PullDisplay(screen, "all files", clock) as display:
+        display.show(Planned(1, 15_000_000_000, 0))
+        display.show(Started("qwen3-30b-a3b-instruct/Qwen3-30B-A3B-Q4_K_M.gguf", 0, 15 * 10**9))
+        clock.now += 100
+        display.show(Advanced("qwen3-30b-a3b-instruct/Qwen3-30B-A3B-Q4_K_M.gguf", 10**9))
+    lines = [line for line in screen.file.getvalue().splitlines() if "GB" in line]
+    assert any("Qwen3-30B-A3B-Q4_K_M.gguf" in line and "1.0/15.0 GB" in line for line in lines)
+
+
 def test_nothing_to_do_is_said():
     screen = console(terminal=False)
     with PullDisplay(screen, "all files") as display:
@@ -87,6 +98,12 @@ def test_nothing_to_do_is_said():
 )
 def test_sizes_have_decimal_units(count, text):
     assert size(count) == text
+
+
+def test_a_name_keeps_the_end_that_tells_it_apart():
+    assert shorten("a/short.bin") == "a/short.bin"
+    assert shorten("a-long-model-name/weights-00001.gguf") == "…del-name/weights-00001.gguf"
+    assert len(shorten("x" * 100)) == 28
 
 
 @pytest.mark.parametrize(
