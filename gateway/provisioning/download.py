@@ -63,6 +63,8 @@ class Policy:
     Attributes:
         connect_s: To reach the server, TLS included.
         silence_s: Without a single byte; then the connection counts as lost.
+        window_s: In which at least `window_bytes` have to come; else it counts as lost, too.
+        window_bytes: 64 KiB in a minute are 1 KiB/s.
         attempts: In a row that do not get `progress_bytes` further; then it is given up.
         progress_bytes: What an attempt has to bring, beyond all before it, to count.
         first_pause_s: Before the second attempt; each further pause is twice as long.
@@ -74,6 +76,8 @@ class Policy:
 
     connect_s: float = 15.0
     silence_s: float = 30.0
+    window_s: float = 60.0
+    window_bytes: int = 1 << 16
     attempts: int = 6
     progress_bytes: int = 1 << 16
     first_pause_s: float = 1.0
@@ -354,7 +358,7 @@ class Download:
         limit = self._room(part) if size is None else size
         if self._wanted.size is None and size is not None and size > self._room(part):
             raise Unwritable(f"{self._wanted.label} has {size} bytes, which {self._short()}")
-        head = b""
+        head, pace = b"", _Pace(self._policy, asyncio.get_running_loop().time)
         async for chunk in response.aiter_raw():
             if part.size < HEAD:
                 head += chunk[:HEAD]
@@ -367,6 +371,8 @@ class Download:
             part.write(chunk)
             self._came += len(chunk)
             self._report(Advanced(self._wanted.label, len(chunk)))
+            if pace.is_too_slow(len(chunk)):
+                raise _Broken("the server sends next to nothing")
         if size is not None and part.size < size:
             raise _Broken(f"the connection ended {size - part.size} bytes too early")
 
@@ -388,6 +394,7 @@ class Download:
             part.restart()
             expected = f"expected {wanted.sha256}: it is another file, or was changed on its way"
             self._refuse(f"its SHA-256 is {digest}, {expected}")
+        part.close()
         self._store.place(part.path, sha256=digest)
         part.discard()
         self._report(Finished(wanted.label, part.size, shared=False))
@@ -413,6 +420,23 @@ class Download:
                     f"the server's certificate is not trusted ({cause.verify_message}); {trust}"
                 )
             cause = cause.__cause__ or cause.__context__
+
+
+class _Pace:
+    """Tells a server that trickles from one that is slow."""
+
+    def __init__(self, policy: Policy, clock: Callable[[], float]) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._since, self._bytes = clock(), 0
+
+    def is_too_slow(self, count: int) -> bool:
+        """Count bytes; whether too few came in the window that has just ended."""
+        self._bytes += count
+        if self._clock() - self._since < self._policy.window_s:
+            return False
+        came, self._bytes, self._since = self._bytes, 0, self._clock()
+        return came < self._policy.window_bytes
 
 
 def _reason(error: Exception) -> str:

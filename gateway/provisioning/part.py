@@ -101,8 +101,11 @@ class Part:
         self._note.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Keep it for the next time; an empty one is not worth keeping."""
+        """Keep it for the next time; an empty one is not worth keeping. May be called again."""
+        if self._file < 0:
+            return
         os.close(self._file)
+        self._file = -1
         if not self.size:
             self.discard()
 

@@ -163,23 +163,26 @@ class _Pull:
         self._connections = connections
         self._came = 0
         self._digests: dict[str, str] = {}  # by the key of what is wanted
-        self._failures: dict[str, str] = {}  # by model
+        self._failures: dict[str, str] = {}  # by file or model
+        self._models: dict[str, list[_Item]] = {}
+        self._installed: set[str] = set()
 
     async def run(self, models: Sequence[Model]) -> PullReport:
-        items = {model.id: self._items(model) for model in models}
-        everything = [item for each in items.values() for item in each]
+        self._models = {model.id: self._items(model) for model in models}
+        everything = [item for each in self._models.values() for item in each]
         self._check_hashes(everything)
         with self._store.pulling():
             missing = self._missing(everything)
             self._check_room(missing)
             self._plan(everything, missing)
             for _ in range(_ROUNDS):
+                self._install_complete()
                 await self._fetch(missing)
                 missing = self._missing(everything)
                 if not missing or self._failures:
                     break
-            installed = [id for id, mine in items.items() if self._install(mine)]
-        return PullReport(tuple(installed), self._came, tuple(self._failures.values()))
+        installed = tuple(id for id in self._models if id in self._installed)
+        return PullReport(installed, self._came, tuple(self._failures.values()))
 
     # -- the plan -------------------------------------------------------------------------------
 
@@ -271,6 +274,7 @@ class _Pull:
                 continue
             self._came += fetched.came
             self._digests[item.wanted.key] = fetched.sha256
+            self._install_complete()
 
     def _fail(self, label: str, message: str) -> None:
         self._failures[label] = message
@@ -278,11 +282,16 @@ class _Pull:
 
     # -- the models -----------------------------------------------------------------------------
 
-    def _install(self, items: Sequence[_Item]) -> bool:
-        """Link a model to its files, if all are there."""
+    def _install_complete(self) -> None:
+        """Install the models that have all their files by now."""
+        for id, items in self._models.items():
+            done = id in self._installed or id in self._failures
+            if not done and all(self._has(item.wanted) for item in items):
+                self._install(items)
+
+    def _install(self, items: Sequence[_Item]) -> None:
+        """Link a model to its files."""
         model = items[0].model
-        if any(not self._has(item.wanted) for item in items):
-            return False
         files = {item.file.name: self._digest(item.wanted) for item in items}
         trusted = [item for item in items if not item.wanted.sha256]
         try:
@@ -290,10 +299,10 @@ class _Pull:
             if trusted:
                 self._accept_files(model, trusted, folder)
         except ModelError as error:
-            self._fail(model.id, str(error))
-            return False
+            return self._fail(model.id, str(error))
+        self._installed.add(model.id)
         self._report(Installed(model.id, str(folder)))
-        return True
+        return None
 
     def _accept_files(self, model: Model, items: Sequence[_Item], folder: Path) -> None:
         """Pin files that were taken on trust, unless they are no model at all."""

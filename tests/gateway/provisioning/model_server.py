@@ -34,6 +34,7 @@ class Fault:
         chunked: No length, but chunks.
         silent_length: Neither length nor chunks: the end is where the connection ends.
         more: Sent behind the file.
+        pause_s: After each 1000 bytes.
     """
 
     status: int = 0
@@ -49,6 +50,7 @@ class Fault:
     chunked: bool = False
     silent_length: bool = False
     more: bytes = b""
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,8 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
             return int(match[1])
 
         def _body(self, fault: Fault, content: bytes | Path, position: int) -> None:
-            pieces = _pieces(content, position, self._stops(fault))
+            step = 1000 if fault.pause_s else 65_536
+            pieces = _pieces(content, position, self._stops(fault), step)
             sent = 0
             for piece in pieces:
                 if fault.hold_at == position:
@@ -207,6 +210,7 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
                 self._write(piece, chunked=fault.chunked)
                 position += len(piece)
                 sent += len(piece)
+                time.sleep(fault.pause_s)
                 if server.rate:
                     time.sleep(len(piece) / server.rate)
             if fault.more:
@@ -225,11 +229,11 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _pieces(content: bytes | Path, position: int, stops: list[int]):
+def _pieces(content: bytes | Path, position: int, stops: list[int], step: int):
     """Yield what follows a position, in pieces that end at the stops."""
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     while position < size:
-        end = min([size, position + 65_536, *(stop for stop in stops if stop > position)])
+        end = min([size, position + step, *(stop for stop in stops if stop > position)])
         if isinstance(content, bytes):
             yield content[position:end]
         else:

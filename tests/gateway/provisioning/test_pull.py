@@ -390,6 +390,28 @@ async def test_a_server_that_falls_silent_counts_as_lost(server, store, pulling,
     assert server.ranges(PATH) == [None, "bytes=400000-"]
 
 
+async def test_a_server_that_trickles_counts_as_lost(server, store, pulling, tiny):
+    server.faults[PATH].append(Fault(pause_s=0.01))
+    trickles = replace(QUICK, window_s=0.1, window_bytes=1_000_000)
+    report = await pulling(tiny, policy=trickles)
+    assert report.installed == ("tiny",)
+    assert pulling.of(Retrying)[0].reason == "the server sends next to nothing"
+
+
+async def test_a_model_is_installed_as_soon_as_it_is_complete(server, store, pulling, tiny):
+    server.files["/acme/tiny/resolve/v1/config.json"] = CONFIG
+    fault = Fault(hold_at=10)
+    server.faults[PATH].append(fault)
+    small = model(store, file("config.json", CONFIG), id="small")
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(pulling(tiny, small))
+        while not pulling.of(Installed):
+            await asyncio.sleep(0.01)
+        assert store.installed() == ("small",)
+        fault.go.set()
+    assert task.result().installed == ("tiny", "small")
+
+
 async def test_a_server_that_is_not_there_is_said_to_be(store, pulling, tiny):
     with ModelServer() as gone:
         url = gone.url
