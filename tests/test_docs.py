@@ -119,10 +119,14 @@ def _check_parley(words: list[str]) -> None:
         assert words[0] in {"--help", "--version"}, words
         return
     parser: argparse.ArgumentParser = build_parser(words)
-    chosen = next(action.choices for action in parser._actions if isinstance(action.choices, dict))
-    assert words[0] in chosen, words
+    for word in words:  # a command, and where it has any a command of that
+        nested = next((a for a in parser._actions if a.nargs == argparse.PARSER), None)
+        if nested is None or word.startswith("-"):
+            break
+        assert word in nested.choices, words
+        parser = nested.choices[word]
     flags = {word.partition("=")[0] for word in words if word.startswith("--")}
-    assert flags <= set(chosen[words[0]]._option_string_actions), words
+    assert flags <= set(parser._option_string_actions), words
 
 
 def _is_module(name: str) -> bool:
