@@ -19,7 +19,7 @@ LLAMA_BUILD := env -u SOURCE_DATE_EPOCH CMAKE_ARGS="-DGGML_NATIVE=$(if $(NATIVE)
 LLAMA_VARIANT := $(if $(NATIVE),native,$(if $(LLAMA_WHEELS),prebuilt,portable))
 LLAMA := $(shell sed -n 's/^\(llama-cpp-python==[^ ]*\).*/\1/p' requirements.lock 2>/dev/null)
 
-.PHONY: help setup setup-dev demo serve test check format lock package bench-peers clean
+.PHONY: help setup setup-dev demo serve test check format lock package bundle bench-peers clean
 
 help: ## list the tasks
 	@echo "Tasks:"
@@ -30,7 +30,7 @@ help: ## list the tasks
 	@echo "  LLAMA_WHEELS=URL      take llama-cpp-python from this wheel index instead of compiling it,"
 	@echo "                        e.g. https://abetlen.github.io/llama-cpp-python/whl/cpu"
 	@echo "  NATIVE=1              compile llama-cpp-python for this very CPU: faster, not portable"
-	@echo "  ARGS='--port 9000'    more arguments for demo, serve, test and bench-peers"
+	@echo "  ARGS='--port 9000'    more arguments for demo, serve, test, bundle and bench-peers"
 
 demo: setup ## set everything up, then hold a spoken conversation
 	$(VENV)/bin/parley demo $(ARGS)
@@ -60,6 +60,10 @@ lock: setup-dev ## write requirements.lock anew, with the newest versions
 
 package: setup-dev ## build a wheel, with models.toml and the starter models inside
 	$(PY) -m pip wheel --no-deps --wheel-dir dist .
+
+bundle: setup ## pack everything for a machine without internet into dist/
+	@mkdir -p dist
+	$(VENV)/bin/parley bundle create -o dist $(ARGS)
 
 bench-peers: setup ## Parley beside pipecat and others, each in an environment of its own
 	$(PY) -m benchmarks.peers $(ARGS)

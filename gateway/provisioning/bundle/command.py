@@ -79,7 +79,8 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="the archive; .tar leaves it uncompressed (parley-bundle-VERSION-PLATFORM.tar.gz)",
+        help="the archive, or a folder for parley-bundle-VERSION-PLATFORM-PYTHON.tar.gz; a name "
+        "that ends in .tar leaves it uncompressed (this folder)",
     )
     parser.set_defaults(act=_create)
 
@@ -92,7 +93,9 @@ def _create(options: argparse.Namespace, steps: Steps) -> None:
     store = Store(default_store())
     with steps.step(f"checking the models of profile {options.profile}"):
         models = select(Catalogue.load(store=store), store, options.profile, options.model)
-    output = options.output or Path(_default_name(targets))
+    output = options.output or Path()
+    if output.is_dir():
+        output /= _default_name(targets)
     given = tuple(wheel for folder in options.wheels for wheel in _wheels(folder))
     order = creation.Order(targets, options.profile, models, given, output.absolute())
     made = creation.create(order, steps)
