@@ -7,11 +7,11 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from gateway.provisioning.bundle import application, archive
 from gateway.provisioning.bundle.archive import Member
@@ -27,7 +27,7 @@ from gateway.provisioning.bundle.target import GLIBC, Target, name_platform
 from gateway.provisioning.bundle.wheel import Wheel, glibc_of, libraries_of, read_wheel
 from gateway.version import VERSION
 
-__all__ = ["Order", "create", "created_now", "describe", "host", "members"]
+__all__ = ["Collect", "Order", "create", "created_now", "describe", "host", "members"]
 
 _WHEELS_BYTES: Final = 300_000_000
 """Room for the wheels of one Python (190 MB in November 2026) and what pip unpacks beside them."""
@@ -54,6 +54,9 @@ class Order:
     output: Path
 
 
+Collect: TypeAlias = Callable[[Order, Path, Steps], dict[Target, tuple[Wheel, ...]]]
+
+
 def host() -> Target:
     """Return the platform and Python that this runs on.
 
@@ -71,8 +74,13 @@ def created_now() -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def create(order: Order, steps: Steps) -> Path:
+def create(order: Order, steps: Steps, collect: Collect | None = None) -> Path:
     """Make a bundle and return it; whatever goes wrong, nothing half-made is left.
+
+    Args:
+        order: What is asked for.
+        steps: Is told what is being done.
+        collect: Gathers the wheels in a folder; None: from pip.
 
     Raises:
         BundleError: It cannot be made; the message says what to do.
@@ -84,7 +92,7 @@ def create(order: Order, steps: Steps) -> Path:
     _check_room(output.parent, 2 * _WHEELS_BYTES * len(order.targets) + models)
     try:
         with tempfile.TemporaryDirectory(prefix=".parley-bundle-", dir=output.parent) as folder:
-            wheels = _collect(order, Path(folder), steps)
+            wheels = (collect or _collect)(order, Path(folder), steps)
             manifest = describe(order, wheels)
             parts = members(order, manifest, wheels)
             _write(order, parts, Path(folder) / "archive", steps)
