@@ -9,6 +9,7 @@ compared with the free space, and what comes out of it with what went in, so tha
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -51,6 +52,9 @@ _BROKEN: Final = (
     NotImplementedError, OverflowError, RuntimeError, gzip.BadGzipFile,
 )  # fmt: skip
 """What the standard library raises for archives that are cut, damaged or made to hurt."""
+
+_ITS_FAULT: Final = {None, errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ}
+"""Errors of the system that an archive causes: by impossible places and names."""
 
 _MAGICS: Final = {
     b"\x1f\x8b": "gzip",
@@ -104,9 +108,10 @@ def _complaining(path: Path) -> Iterator[None]:
         why = printable(str(error)) or type(error).__name__
         raise ModelError(f"{path} is no sound archive: {why}; get it again") from error
     except OSError as error:
-        if error.errno is not None:
+        if error.errno not in _ITS_FAULT:
             raise  # the disk's
-        raise ModelError(f"{path} is no sound archive: {error}; get it again") from error
+        why = error.strerror or str(error)
+        raise ModelError(f"{path} is no sound archive: {why}; get it again") from error
 
 
 def _kind(path: Path) -> str:
@@ -152,7 +157,7 @@ class _Target:
         if self._entries > _MAX_ENTRIES:
             raise self.error(f"it has more than {_MAX_ENTRIES} entries")
         path = PurePosixPath(name)
-        if len(name) > _MAX_NAME or not name or "\0" in name or "\\" in name:
+        if not 0 < len(name) <= _MAX_NAME or "\\" in name or not name.isprintable():
             raise self.error(f"it has an entry of the name {name[:80]!r}")
         if path.is_absolute() or _DRIVE.match(name):
             raise self.error(f"its entry {name!r} has an absolute path")

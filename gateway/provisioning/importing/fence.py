@@ -28,11 +28,13 @@ class Folder:
         path: As it was reached.
         files: Name -> the regular file itself.
         refused: Name -> why it cannot be used, as the end of a sentence.
+        linked: Names of links to folders, which are not followed.
     """
 
     path: Path
     files: Mapping[str, Path] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    linked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +91,37 @@ class Fence:
         waiting = [(top, 0)]
         while waiting:
             path, depth = waiting.pop()
-            names, folders = _listed(path)
-            left -= len(names) + len(folders)
+            names, folders, linked = _listed(path)
+            left -= len(names) + len(folders) + len(linked)
             if left < 0 or depth > _MAX_DEPTH:
                 limits = f"{_MAX_ENTRIES} files or is {_MAX_DEPTH} folders deep"
                 raise ModelError(f"{top} has more than {limits}; name a folder inside of it")
             waiting += [(path / name, depth + 1) for name in reversed(folders)]
-            yield self._folder(path, names)
+            yield self._folder(path, names, linked)
 
-    def _folder(self, path: Path, names: list[str]) -> Folder:
+    def _folder(self, path: Path, names: list[str], linked: list[str]) -> Folder:
         files, refused = {}, {}
         for name in names:
             try:
                 files[name] = self.resolved(path / name)
             except ModelError as error:
                 refused[name] = str(error)
-        return Folder(path, files, refused)
+        return Folder(path, files, refused, tuple(linked))
 
 
-def _listed(path: Path) -> tuple[list[str], list[str]]:
-    """Return the names of what is no folder, and of the folders; both sorted."""
+def _is_shown(name: str) -> bool:
+    """Whether a name is neither hidden nor made to confuse whoever reads it on a terminal."""
+    return not name.startswith(".") and name.isprintable()
+
+
+def _listed(path: Path) -> tuple[list[str], list[str], list[str]]:
+    """Return the names of what is no folder, of the folders, and of links to folders; sorted."""
     try:
         with os.scandir(path) as entries:
-            shown = [each for each in entries if not each.name.startswith(".")]
+            shown = [each for each in entries if _is_shown(each.name)]
     except OSError as error:
         raise ModelError(f"{path} cannot be looked into: {error.strerror}") from error
     folders = sorted(each.name for each in shown if each.is_dir(follow_symlinks=False))
-    linked = {each.name for each in shown if each.is_symlink() and each.is_dir()}
+    linked = sorted(each.name for each in shown if each.is_symlink() and each.is_dir())
     names = sorted(each.name for each in shown if each.name not in {*folders, *linked})
-    return names, folders
+    return names, folders, linked

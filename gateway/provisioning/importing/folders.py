@@ -154,6 +154,8 @@ def _licence(folder: Folder) -> Licence:
 
 
 def _skipped(folder: Folder, names: Sequence[str], found: bool) -> Iterator[Skipped]:
+    for name in folder.linked:
+        yield Skipped(str(folder.path / name), "a link to a folder: name that folder itself")
     for name in names:
         suffix = Path(name).suffix.lower()
         if suffix in _OTHERS:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ from pipeline.models.formats import check_model
 from pipeline.models.store import Store
 
 __all__ = ["How", "carry_out", "check_room", "hash_found", "workspace"]
+
+log = logging.getLogger(__name__)
 
 _CHUNK: Final = 1 << 20
 _SPARE: Final = 64 << 20
@@ -126,8 +129,14 @@ def carry_out(
         undo.pop_all()
     if how is How.MOVE:
         for path in {file.path for step in todo for file in step.files.values()}:
-            with contextlib.suppress(OSError):
-                path.unlink()
+            _delete(path)
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        log.warning("%s was imported, and cannot be deleted: %s", path, error.strerror)
 
 
 def _install(store: Store, step: Step, undo: contextlib.ExitStack) -> None:
@@ -159,8 +168,8 @@ def _place(store: Store, file: FoundFile, sha256: str, how: How) -> bool:
         return False
     if how is How.COPY or not _linked(store, file.path, sha256):
         if how is How.LINK:
-            message = f"{file.path} cannot be linked into {store.root}: it is on another disk, or "
-            raise ModelError(message + "the disk has no links; import it without --link")
+            message = f"{file.path} cannot be linked into {store.root}: it is on another disk, "
+            raise ModelError(message + "or not yours to link; import it without --link")
         store.adopt(file.path, sha256=sha256, bytes=file.bytes, move=False)
     return True
 

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pipeline.errors import ModelError
-from pipeline.models.formats.cursor import Cursor, opened
+from pipeline.models.formats.cursor import Cursor, opened, printable
 from pipeline.models.formats.json_file import json_object, read_json
 
 __all__ = ["FILES", "Whisper", "read_whisper"]
@@ -275,7 +275,8 @@ def _check_config(path: Path, variables: _Variables, tokens: int) -> None:
         whole = isinstance(pair, list) and len(pair) == 2
         if not whole or not (_is_index(pair[0], layers) and _is_index(pair[1], heads)):
             limits = f"layers up to {layers - 1} and heads up to {heads - 1}"
-            raise ModelError(f"{path}: alignment_heads has {pair!r}, expected {limits}")
+            found = printable(repr(pair), 40)
+            raise ModelError(f"{path}: alignment_heads has {found}, expected {limits}")
 
 
 def _list(path: Path, config: Mapping[str, Any], key: str) -> list[Any]:

@@ -106,7 +106,8 @@ class _Config:
     def error(self, key: str, expected: str) -> ModelError:
         value = printable(repr(self.content.get(key)), 60)
         found = value if key in self.content else "missing"
-        return ModelError(f"{self.path}: {self.prefix}{key} is {found}, expected {expected}")
+        place = f"{self.prefix}{printable(key, 40)}"
+        return ModelError(f"{self.path}: {place} is {found}, expected {expected}")
 
     def table(self, key: str, *, optional: bool = False) -> _Config:
         content = self.content.get(key, {} if optional else None)

@@ -107,12 +107,13 @@ def test_links_inside_are_kept(tmp_path, target):
         ([link("l", "/etc/passwd", tarfile.LNKTYPE)], "which is not in it"),
         ([member("p", b"", type=tarfile.FIFOTYPE)], "a device or a pipe"),
         ([member("p", b"", type=tarfile.CHRTYPE, devmajor=1, devminor=3)], "a device or a pipe"),
+        ([member("a" * 300)], "File name too long"),
         ([member("a"), member("a")], "is there twice"),
         ([member("a"), member("A")], "is there twice"),
         ([member("a"), member("./a")], "is there twice"),
         ([member("a"), member("a/b")], "is a file and a folder"),
         ([link("a", "b"), member("a", b"", type=tarfile.DIRTYPE), member("b")], "is there twice"),
-        ([member("\udcff\n\x1b[2J..", b"", type=tarfile.FIFOTYPE)], "a device or a pipe"),
+        ([member("\udcff\n\x1b[2J")], "of the name"),
     ],
 )
 def test_an_entry_that_reaches_outside_is_refused(tmp_path, target, members, said):

@@ -51,6 +51,7 @@ def test_a_voice_with_several_speakers_takes_their_number(tmp_path):
         ({"inference": {"length_scale": 0}}, "inference.length_scale is 0"),
         ({"inference": {"noise_w": "loud"}}, "inference.noise_w is 'loud'"),
         ({"language": {"code": "en\nGB"}}, "language.code is"),
+        ({"speaker_id_map": {"a\nb\x1b": -1}}, "speaker_id_map.a\ufffdb\ufffd is -1"),
     ],
 )
 def test_a_description_that_lies_is_refused(tmp_path, changes, said):
