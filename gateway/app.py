@@ -12,8 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from websockets.asyncio.server import ServerConnection
-
 from gateway.config import Config, LimitsConfig
 from gateway.control.health import Health, Pages
 from gateway.control.loop_lag import measure_loop_lag
@@ -23,6 +21,7 @@ from gateway.edge.connection import Connection, Refusal
 from gateway.edge.listener import Authorization, Listener
 from gateway.edge.loop import loop_factory
 from gateway.edge.signals import ShutdownSignals
+from gateway.edge.socket import Socket
 from gateway.engine_room import EngineRoom, engine_room
 from gateway.errors import OperatorError
 from gateway.security.credentials import Credentials
@@ -160,7 +159,7 @@ class App:
         capacity = self._config.server.max_sessions
         return admission(self.health.state, sessions=len(self._sessions), capacity=capacity)
 
-    async def _handle(self, websocket: ServerConnection, authorized: Authorization) -> None:
+    async def _handle(self, websocket: Socket, authorized: Authorization) -> None:
         protocol = ServerProtocol(
             _limits(self._config),
             server=ServerInfo("parley", VERSION),

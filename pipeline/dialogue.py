@@ -362,6 +362,8 @@ class Dialogue:
             case AudioHeard():
                 if recognition:
                     recognition.hear(event.audio)
+            case BlockJudged():
+                self._consider_interrupting()
             case UtteranceBegan():
                 self._on_began(event.begin)
             case SpeechPaused():
@@ -374,8 +376,6 @@ class Dialogue:
                 self._on_ended(event)
             case UtteranceVoid():
                 self._on_void(event.end)
-            case BlockJudged():
-                self._consider_interrupting()
 
     def _on_began(self, begin: int) -> None:
         exchange = _Exchange(turn=self._new_id("t"))

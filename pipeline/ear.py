@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from pipeline.backlog import Backlog, RecentAudio
 from pipeline.detection import SpeechDetector
@@ -83,6 +83,8 @@ class UtteranceVoid:
 class BlockJudged:
     """Another block has been listened to: `Ear.speaking_samples` may have grown."""
 
+
+_BLOCK_JUDGED: Final = BlockJudged()
 
 HearingEvent: TypeAlias = (
     AudioHeard
@@ -302,7 +304,7 @@ class Ear:
         self._handle(AudioHeard(audio))
         for block in self._detector.feed(audio):
             self._tell(self._endpointer.feed(block))
-            self._handle(BlockJudged())
+            self._handle(_BLOCK_JUDGED)
 
     def _begin(self, position: int, number: int) -> None:
         # The release may be here before the press was come to: then it is this turn's own.

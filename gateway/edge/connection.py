@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway.control.metrics import Metrics
+from gateway.edge.socket import Socket
 from gateway.logs import SESSION
 from gateway.sessions.outbox import Closing, Outbox
 from gateway.sessions.session import Session
 from pipeline.waiting import Signal
 from protocol.errors import CloseCode, ErrorCode
 from protocol.events import Goaway, Hello
+from protocol.sequence import ACK_DELAY_S
 from protocol.server import Command, Outcome, ServerProtocol
 
 __all__ = ["Connection", "Refusal"]
@@ -55,7 +57,7 @@ class Connection:
 
     def __init__(
         self,
-        websocket: ServerConnection,
+        websocket: Socket,
         protocol: ServerProtocol,
         *,
         welcome: Callable[[Hello, Outbox], Session | Refusal],
@@ -73,6 +75,7 @@ class Connection:
         self._sending_since: float | None = None
         self._rearm = Signal()
         self._armed_until = 0.0
+        self._context = contextvars.copy_context()
         self._session: Session | None = None
 
     async def run(self) -> None:
@@ -122,6 +125,19 @@ class Connection:
                     unbroken = 0
                     await asyncio.sleep(0)
 
+    def _take_frame(self, message: bytes) -> bool:
+        """Take a frame of the microphone in the moment in which it was read.
+
+        Where more audio waits than is listened to, the reader takes it, and waits.
+        """
+        if self._session is None or self._session.is_behind:
+            return False
+        self._metrics.received(len(message))
+        outcome = self._protocol.receive(message, self._clock())
+        self._context.run(self._session.apply, outcome)
+        # What a frame makes due is an acknowledgement, and not before the timer's next look.
+        return True
+
     def _apply(self, outcome: Outcome) -> None:
         if self._session is not None:
             self._session.apply(outcome)
@@ -146,6 +162,8 @@ class Connection:
             self._session = verdict
             # For the rest of the reader's life; the timer, which says little, does without.
             SESSION.set(verdict.id)
+            self._context = contextvars.copy_context()
+            self._websocket.take = self._take_frame
 
     # -- out ------------------------------------------------------------------------------------
 
@@ -162,6 +180,9 @@ class Connection:
                 self._session.on_sent(entry.event)
 
     async def _send(self, message: str | bytes) -> bool:
+        if self._websocket.post(message):
+            self._metrics.sent(len(message))
+            return True
         self._sending_since = self._clock()
         try:
             await self._websocket.send(message)
@@ -197,7 +218,7 @@ class Connection:
             if deadline is not None and deadline <= now:
                 self._apply(self._protocol.on_deadline(now))
                 continue
-            look = now + self._send_deadline / CHECKS_PER_DEADLINE
+            look = now + min(ACK_DELAY_S, self._send_deadline / CHECKS_PER_DEADLINE)
             self._armed_until = look if deadline is None else min(look, deadline)
             self._rearm.clear()
             await self._rearm.wait_within(self._armed_until - now)

@@ -29,6 +29,7 @@ from websockets.typing import Subprotocol
 from gateway.config import Config
 from gateway.control.health import Page, Pages, Route
 from gateway.edge.admission import Admission
+from gateway.edge.socket import Socket
 from gateway.errors import ListenError
 from gateway.security.credentials import Credentials
 from gateway.security.exposure import check_exposure, is_loopback
@@ -56,7 +57,7 @@ nobody is sending. websockets' keepalive would not: its ping waits behind what w
 
 Authorization: TypeAlias = bool | None
 """True: the key was right, or none is needed. None: ``hello.token`` has to bring it."""
-Handle: TypeAlias = Callable[[ServerConnection, Authorization], Awaitable[None]]
+Handle: TypeAlias = Callable[[Socket, Authorization], Awaitable[None]]
 
 
 class Listener:
@@ -181,12 +182,12 @@ class Listener:
             return None
         return server_context(security.tls_certificate, security.tls_key)
 
-    def _connection_class(self) -> type[ServerConnection]:
+    def _connection_class(self) -> type[Socket]:
         sockets = self._sockets
         verdicts = self._verdicts
         user_timeout_ms = round(self._config.server.send_deadline_s * USER_TIMEOUT * 1000)
 
-        class Connection(ServerConnection):
+        class Connection(Socket):
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 _tune(transport, user_timeout_ms)
                 sockets.add(self)
@@ -268,6 +269,7 @@ class Listener:
         return _answer(page, *([header] if header else []))
 
     async def _serve_connection(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, Socket)  # made by `_connection_class`
         try:
             with contextlib.suppress(ConnectionClosed):
                 await self._handle(connection, self._verdicts.get(connection))

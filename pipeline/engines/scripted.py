@@ -324,6 +324,9 @@ class ScriptedVoice:
         self._seconds = seconds
         self._pace = seconds_per_character
         self._sample_rate = sample_rate
+        # 220 periods in a second: it can be repeated without a click.
+        samples = np.arange(sample_rate)
+        self._second = (3000 * np.sin(2 * np.pi * 220 * samples / sample_rate)).astype(np.int16)
 
     @property
     def sample_rate(self) -> int:
@@ -336,9 +339,8 @@ class ScriptedVoice:
             return
         self._spend(self._seconds)
         per_character = self._pace * self._sample_rate / job.speed
-        samples = np.arange(round(len(job.text) * per_character))
-        tone = 3000 * np.sin(2 * np.pi * 220 * samples / self._sample_rate)
-        yield SpokenAudio(tone.astype(np.int16), tuple(_word_times(job.text, per_character)))
+        tone = np.resize(self._second, round(len(job.text) * per_character))
+        yield SpokenAudio(tone, tuple(_word_times(job.text, per_character)))
 
 
 def _word_times(text: str, per_character: float) -> Iterator[TimedText]:

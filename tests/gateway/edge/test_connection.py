@@ -11,6 +11,7 @@ from gateway.app import new_id
 from gateway.config import Config
 from gateway.control.metrics import Metrics
 from gateway.edge.connection import Connection, Refusal
+from gateway.edge.socket import Socket
 from gateway.sessions.outbox import MOST_ENTRIES
 from gateway.sessions.session import Session
 from gateway.sessions.settings import ModelTraits, SessionSettingsBook
@@ -96,9 +97,14 @@ class Door:
 async def door(**kwargs):
     async with asyncio.TaskGroup() as tasks:
         made = Door(tasks, **kwargs)
-        server = await websockets.serve(made.handle, "127.0.0.1", 0, compression=None)
+        server = await websockets.serve(
+            made.handle, "127.0.0.1", 0, compression=None, create_connection=Socket
+        )
         url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server, websockets.connect(url, compression=None) as client:
+        async with (
+            server,
+            websockets.connect(url, compression=None) as client,
+        ):
             yield made, client
             await client.close()
             async with asyncio.timeout(10):
