@@ -136,3 +136,21 @@ def test_the_command_packs_what_is_brought_along(tmp_path, capsys, monkeypatch):
     with tarfile.open(target) as tar:
         assert "models/starter-voice/starter.onnx" in tar.getnames()
         assert len([name for name in tar.getnames() if name.startswith("entries/")]) == 3
+
+
+def test_what_was_exported_is_imported_elsewhere(store, server, tmp_path, capsys, monkeypatch):
+    """From the tar alone: the models, what is known of them, and their hashes."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    target = tmp_path / "starter.tar"
+    monkeypatch.setenv("PARLEY_MODELS", str(store.root))
+    assert main(["models", "export", "starter-voice", "-o", str(target)]) == 0
+    other = tmp_path / "models.toml"
+    other.write_text("schema = 2\n[profiles]\n[models]\n")
+    command = ["models", "import", str(target), "--models", str(other)]
+    assert main(command) == 0, capsys.readouterr()
+    assert store.installed() == ("starter-voice",)
+    read = Catalogue.load(other, store=store).model("starter-voice")
+    brought = Catalogue.load().model("starter-voice")
+    assert read.licence == brought.licence
+    assert {part.sha256 for part in read.files} == {part.sha256 for part in brought.files}
+    assert store.verify("starter-voice", read.files) == []
