@@ -35,6 +35,7 @@ from benchmarks.geometries.shapes import (
     WhisperShape,
 )
 from benchmarks.report import surroundings
+from gateway.provisioning.calibration import calibrate
 from gateway.provisioning.hardware import read_hardware
 from pipeline.threads import NO_SPINNING
 
@@ -43,7 +44,7 @@ __all__ = ["RESULTS", "main", "model_path", "write_model"]
 RESULTS: Final = Path(__file__).parents[1] / "geometries.json"
 _ROUNDS, _QUICK_ROUNDS = 5, 1
 _STEP: Final = "step"
-_STARTER: Final = Path(__file__).parents[2] / "starter"
+_ROOT: Final = Path(__file__).parents[2]
 INTERRUPTED: Final = 130
 
 
@@ -73,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     catalogue.add_argument("folder", type=Path, metavar="DIR")
     catalogue.add_argument("--quick", action="store_true", help="small shapes: 5 MB, not 850")
     catalogue.set_defaults(run=_catalogue)
+    units = commands.add_parser("calibrate", help="measure what other machines compare with")
+    units.set_defaults(run=_calibrate)
     one = commands.add_parser("one", help="measure one model here, and print JSON")
     one.add_argument("name", choices=sorted(GEOMETRIES))
     one.add_argument("path", type=Path)
@@ -148,8 +151,11 @@ def _measure_all(options: argparse.Namespace) -> int:
             progress.advance(task)
             step = functools.partial(progress.advance, task)
             found[name] = _in_a_process(name, path, rounds, options.small, step)
-    document = _document(options.output, found)
-    options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            _write(options.output, found, {})  # now: whoever interrupts this keeps what was found
+        if not options.small:
+            task = progress.add_task("calibration", total=1)
+            _write(options.output, found, _calibration())
+            progress.advance(task)
     Console().print(_table(found))
     print(f"written to {options.output}")
     return 0
@@ -187,9 +193,8 @@ def _in_a_process(
 ) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.geometries", "one", name, str(path)]
     command += ["--rounds", str(rounds), *(["--small"] if small else [])]
-    environment = {**os.environ, **NO_SPINNING, "GGML_NO_BACKTRACE": "1", "HF_HUB_OFFLINE": "1"}
     with subprocess.Popen(
-        command, env=environment, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
+        command, env=_environment(), cwd=_ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         last = ""
@@ -204,10 +209,39 @@ def _in_a_process(
     return figures
 
 
-def _document(path: Path, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the results; geometries that were not measured now keep their figures."""
+def _environment() -> dict[str, str]:
+    return {**os.environ, **NO_SPINNING, "GGML_NO_BACKTRACE": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def _calibration() -> dict[str, float]:
+    """What other machines compare themselves with: see `gateway.provisioning.calibration`."""
+    command = [sys.executable, "-m", "benchmarks.geometries", "calibrate"]
+    answer = subprocess.run(
+        command, env=_environment(), cwd=_ROOT, capture_output=True, text=True, check=False
+    )
+    if answer.returncode != 0:
+        raise OSError(f"the calibration failed: {answer.stderr.strip()[-500:]}")
+    units: dict[str, float] = json.loads(answer.stdout)
+    return units
+
+
+def _calibrate(_: argparse.Namespace) -> int:
+    print(json.dumps(calibrate().rounded()))
+    return 0
+
+
+def _write(path: Path, found: Mapping[str, Any], calibration: Mapping[str, float]) -> None:
+    document = _document(path, found, calibration)
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _document(
+    path: Path, found: Mapping[str, Any], calibration: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return the results; what was not measured now keeps its figures."""
     try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))["geometries"]
+        before = json.loads(path.read_text(encoding="utf-8"))
+        earlier, calibration = before["geometries"], calibration or before.get("calibration", {})
     except (OSError, ValueError, KeyError):
         earlier = {}
     hardware = read_hardware()
@@ -225,6 +259,7 @@ def _document(path: Path, found: Mapping[str, Any]) -> dict[str, Any]:
         },
         **now,
         "threads": 1,
+        "calibration": dict(calibration),
         "geometries": {**earlier, **dated},
     }
 

@@ -12,6 +12,7 @@ __all__ = ["ACTIONS", "add_arguments", "run"]
 ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "list": ("gateway.provisioning.actions.listing", "show profiles and models"),
     "show": ("gateway.provisioning.actions.show", "show everything about a model or a profile"),
+    "recommend": ("gateway.provisioning.recommend", "say which profile fits this machine, and why"),
     "pull": ("gateway.provisioning.actions.pull", "download models, or go on with it"),
     "verify": ("gateway.provisioning.actions.verify", "check installed models, every byte"),
     "use": ("gateway.provisioning.actions.use", "choose the profile that is served"),
@@ -24,15 +25,21 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
 """Module and summary; a module has ``add_arguments(parser)`` and ``run(options)``."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare all of them."""
+def add_arguments(parser: argparse.ArgumentParser, named: str = "") -> None:
+    """Declare all of them.
+
+    Args:
+        parser: Of ``parley models``.
+        named: The one whose flags are wanted; the modules of the others are not loaded.
+    """
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, (path, summary) in ACTIONS.items():
         description = summary[0].upper() + summary[1:] + "."
         action = actions.add_parser(name, help=summary, description=description, allow_abbrev=False)
-        module = importlib.import_module(path)
-        module.add_arguments(action)
-        action.set_defaults(act=module.run)
+        if name == named:
+            module = importlib.import_module(path)
+            module.add_arguments(action)
+            action.set_defaults(act=module.run)
 
 
 def run(options: argparse.Namespace) -> int:
