@@ -46,6 +46,7 @@ _CLIENT_COMMANDS: Final = {
 }
 
 _TOOL_COMMANDS: Final = {
+    "use": ("gateway.provisioning.actions.use", "choose the profile that is served"),
     "proxy": (
         "benchmarks.impairment.proxy",
         "stand between a client and a server as a bad network",
@@ -61,14 +62,9 @@ _TOOL_COMMANDS: Final = {
 }
 """Commands for those who build devices, or install: module and summary."""
 
-_MODEL_COMMANDS: Final = {
-    "models": ("gateway.provisioning.commands", "list, download, check and choose models"),
-    "use": ("gateway.provisioning.actions.use", "choose the profile that is served"),
-}
-"""Commands for those who set up a server: module and summary."""
-
 _NESTED_COMMANDS: Final[Mapping[tuple[str, ...], str]] = {
-    ("bench", "compare"): "benchmarks.reports.compare"
+    ("bench", "compare"): "benchmarks.reports.compare",
+    ("bench", "size"): "benchmarks.sizing.command",
 }
 """Where a second word changes what the first one does: the module, which declares that word."""
 
@@ -140,8 +136,7 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         module = f"gateway.client.{name}"
         _add_client_command(commands, name, summary, module if name == named else None)
     nested = _NESTED_COMMANDS.get(tuple(arguments[:2]))
-    for name, (module, summary) in _MODEL_COMMANDS.items():
-        _add_client_command(commands, name, summary, module if name == named else None)
+    _add_models(commands, arguments)
     for name, (module, summary) in _TOOL_COMMANDS.items():
         _add_client_command(commands, name, summary, (nested or module) if name == named else None)
     _add_config(commands)
@@ -184,6 +179,20 @@ def _add_config(commands: _Commands) -> None:
         "--table", action="store_true", help="list all settings as a Markdown table instead"
     )
     parser.set_defaults(run=_config)
+
+
+def _add_models(commands: _Commands, arguments: Sequence[str]) -> None:
+    """Add `parley models`; of its commands only the one named on the command line is imported."""
+    summary = "list, download, check and choose models"
+    description = "List, download, check and choose models."
+    parser = commands.add_parser(
+        "models", help=summary, description=description, allow_abbrev=False
+    )
+    words = [word for word in arguments if not word.startswith("-")]
+    if words[:1] == ["models"]:
+        module = importlib.import_module("gateway.provisioning.commands")
+        module.add_arguments(parser, next(iter(words[1:]), ""))
+        parser.set_defaults(run=module.run)
 
 
 def _add_client_command(
