@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -150,7 +151,23 @@ def open_client(
         proxy: URL of a proxy instead of the environment's, or "".
         connections: Open at once, at most.
         policy: Its deadlines.
+
+    Raises:
+        ModelError: A proxy or the certificates of the environment cannot be used.
     """
+    try:
+        return _client(proxy, connections, policy)
+    except OSError as error:
+        where = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR") or "the system's"
+        message = f"the certificates to trust ({where}) cannot be read: {error.strerror or error}"
+        raise ModelError(f"{message}; correct SSL_CERT_FILE") from error
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:  # its text may hold a password
+        kinds = "only http:// and https:// proxies can be"
+        where = "models.proxy" if proxy else "the proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY"
+        raise ModelError(f"{where} cannot be used: {kinds}; correct it, or unset it") from error
+
+
+def _client(proxy: str, connections: int, policy: Policy) -> httpx2.AsyncClient:
     for name in ("httpx2", "httpcore2"):  # they log URLs, which may hold a signature
         logging.getLogger(name).setLevel(logging.WARNING)
     here = ("localhost", "127.0.0.1", "[::1]")

@@ -122,9 +122,10 @@ class Display:
         """Return how far the work has got, in one line."""
         seconds = self._clock() - self._began
         rate = self._done / seconds if seconds > 0 else 0.0
-        parts = [f"{size(self._done)} of {size(self._expected)}"]
+        whole = max(self._expected, self._done)  # sizes of some files are not known at first
+        parts = [f"{size(self._done)} of {size(whole)}"]
         if rate > 0:
-            left = max(0, self._expected - self._done) / rate
+            left = (whole - self._done) / rate
             parts += [f"{size(round(rate))}/s", f"{duration(left)} left"]
         return f"{self._name}: {', '.join(parts)}"
 

@@ -252,6 +252,8 @@ class _Pull:
 
     async def _fetch(self, missing: Sequence[_Item]) -> None:
         """Fetch files, some at once; a full disk ends it for all."""
+        if not missing:
+            return
         waiting = iter(missing)
         client = open_client(self._mirror.proxy, connections=self._connections, policy=self._policy)
         try:

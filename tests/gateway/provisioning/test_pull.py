@@ -539,6 +539,25 @@ async def test_a_proxy_of_the_environment_is_asked_but_not_for_this_machine(
     assert (await pulling(third, mirror=configured)).installed == ("third",)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("ALL_PROXY", "socks5://me:s3cr3t@proxy:1080", "only http:// and https:// proxies"),
+        ("HTTPS_PROXY", "nonsense://s3cr3t", "only http:// and https:// proxies"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "/nowhere/ca.pem"),
+        ("SSL_CERT_FILE", __file__, "correct SSL_CERT_FILE"),
+    ],
+)
+async def test_an_environment_that_cannot_be_used_is_one_line(
+    pulling, tiny, monkeypatch, name, value, told
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ModelError) as refused:
+        await pulling(tiny)
+    assert told in str(refused.value)
+    assert "s3cr3t" not in str(refused.value)
+
+
 # -- the disk -------------------------------------------------------------------------------------
 
 
