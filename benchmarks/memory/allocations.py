@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -53,18 +54,21 @@ def sites(traces: Iterable[tracemalloc.Trace]) -> Iterable[Site]:
 
 
 def _is_ours(frame: tracemalloc.Frame) -> bool:
-    path = PurePath(frame.filename)
-    return path.is_relative_to(_TOP) and path.relative_to(_TOP).parts[0] in _OURS
+    return _place(frame.filename)[1]
 
 
 def _shown(frame: tracemalloc.Frame) -> str:
     """``package/module.py:12``, from wherever it was imported."""
-    path = PurePath(frame.filename)
+    return f"{_place(frame.filename)[0]}:{frame.lineno}"
+
+
+@cache
+def _place(filename: str) -> tuple[str, bool]:
+    """A file's short name, and whether it is Parley's own. A snapshot asks a million times."""
+    path = PurePath(filename)
     if path.is_relative_to(_TOP) and path.relative_to(_TOP).parts[0] in _OURS:
-        return f"{path.relative_to(_TOP)}:{frame.lineno}"
+        return str(path.relative_to(_TOP)), True
     parts = path.parts
     if "site-packages" in parts:
-        path = PurePath(*parts[parts.index("site-packages") + 1 :])
-    else:
-        path = PurePath(*parts[-2:])
-    return f"{path}:{frame.lineno}"
+        return str(PurePath(*parts[parts.index("site-packages") + 1 :])), False
+    return str(PurePath(*parts[-2:])), False

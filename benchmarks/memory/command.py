@@ -64,13 +64,14 @@ class Bar:
 
     @property
     def held(self) -> bool:
-        """Whether the bar is reached; a slope whose interval reaches to below the bar holds."""
-        return min(self.measured, self.low if self.stretch == 0 else self.measured) <= self.limit
+        """Whether the bar is reached."""
+        return self.measured <= self.limit
 
     def __str__(self) -> str:
         """One line."""
-        verdict = "missed"
+        verdict = "missed, by less than its error" if self.low <= self.limit else "missed"
         if self.held:
+            # Nobody measures a 0: a slope that cannot be told from it is one.
             reached = self.measured <= self.stretch or self.low <= self.stretch == 0
             verdict = "stretch reached" if reached else "held"
         return (

@@ -38,10 +38,11 @@ def test_memory_that_stays_reaches_the_stretch():
     assert str(bar).endswith("stretch reached")
 
 
-def test_a_slope_that_may_be_nothing_holds_the_bar_but_says_how_sure_it_is():
-    bar = Bar("x", 0.7, -0.1, 1.5, 0.5, 0.0, "KB")
-    assert bar.held
-    assert "[-0.100, 1.500]" in str(bar)
+def test_a_bar_says_how_sure_its_verdict_is():
+    assert str(Bar("x", 0.7, -0.1, 1.5, 0.5, 0.0, "KB")).endswith("missed, by less than its error")
+    assert str(Bar("x", 0.4, 0.2, 0.6, 0.5, 0.0, "KB")).endswith("held")
+    assert str(Bar("x", 0.1, -0.2, 0.3, 0.5, 0.0, "KB")).endswith("stretch reached")
+    assert "[-0.200, 0.300]" in str(Bar("x", 0.1, -0.2, 0.3, 0.5, 0.0, "KB"))
 
 
 def test_a_server_is_weighed(capsys, tmp_path):
