@@ -29,6 +29,8 @@ _MOST_BYTES: Final = 1 << 30
 """No bundle unpacks to more than so many times its size and so much: most is compressed twice."""
 _TEXTS: Final = frozenset((SUMS, "manifest.json", "sbom.cdx.json"))
 _GZIP: Final = b"\x1f\x8b"
+_TIME: Final = 315_532_800
+"""1980-01-01, of every member: GNU tar warns of 1970."""
 _LEVEL: Final = 1
 """Wheels are compressed already, and weights hardly can be."""
 
@@ -112,6 +114,7 @@ def _add(
 ) -> None:
     info = tarfile.TarInfo(f"{folder}/{member.name}")
     info.size = member.bytes
+    info.mtime = _TIME
     info.mode = 0o755 if member.executable else 0o644
     with _open(member) as file:
         archive.addfile(info, io.BufferedReader(_Reported(file, report), _CHUNK))

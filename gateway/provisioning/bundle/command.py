@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from gateway import config as configuration
 from gateway.provisioning.bundle import archive, creation, install
 from gateway.provisioning.bundle.archive import Contents
 from gateway.provisioning.bundle.errors import BundleError
@@ -19,9 +20,10 @@ from gateway.provisioning.bundle.progress import Steps
 from gateway.provisioning.bundle.sbom import NAME
 from gateway.provisioning.bundle.selection import select
 from gateway.provisioning.bundle.target import PLATFORMS, Target
+from gateway.provisioning.profiles import store_of
+from gateway.provisioning.selection import parse_languages
 from gateway.version import VERSION
 from pipeline.models import Catalogue
-from pipeline.models.store import Store, default_store
 
 __all__ = ["add_arguments", "run"]
 
@@ -58,6 +60,15 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
         "--model", action="append", default=[], metavar="ID", help="another one; may be repeated"
     )
     parser.add_argument(
+        "--languages",
+        default="",
+        metavar="TAGS",
+        help="also the profile's models for these languages, e.g. de,fr; or all",
+    )
+    parser.add_argument(
+        "--store", type=Path, metavar="DIR", help="folder of installed models ($PARLEY_MODELS)"
+    )
+    parser.add_argument(
         "--platform", metavar="NAME", help=f"one of {', '.join(PLATFORMS)} (this machine's)"
     )
     parser.add_argument(
@@ -90,9 +101,12 @@ def _create(options: argparse.Namespace, steps: Steps) -> None:
     platform = options.platform or here.platform
     pythons = dict.fromkeys(options.python or [here.python])
     targets = tuple(Target(platform, python) for python in pythons)
-    store = Store(default_store())
+    chosen = {} if options.store is None else {"models.store": options.store}
+    store = store_of(configuration.load(chosen))
     with steps.step(f"checking the models of profile {options.profile}"):
-        models = select(Catalogue.load(store=store), store, options.profile, options.model)
+        languages = parse_languages(options.languages)
+        catalogue = Catalogue.load(store=store)
+        models = select(catalogue, store, options.profile, options.model, languages)
     output = options.output or Path()
     if output.is_dir():
         output /= _default_name(targets)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.provisioning.bundle.errors import BundleError
 from gateway.provisioning.bundle.manifest import PackedModel
+from gateway.provisioning.selection import models_named
 from pipeline.errors import ModelError
-from pipeline.models import Catalogue, Model, default_catalogue
+from pipeline.models import Catalogue, Model, Verification, default_catalogue
 from pipeline.models.store import Store
+from pipeline.models.verification import verify_model
 
 __all__ = ["Selection", "select"]
 
@@ -29,20 +31,30 @@ class Selection:
 
 
 def select(
-    catalogue: Catalogue, store: Store, profile: str, more: Sequence[str]
+    catalogue: Catalogue,
+    store: Store,
+    profile: str,
+    more: Sequence[str] = (),
+    languages: Collection[str] | None = (),
 ) -> tuple[Selection, ...]:
     """Choose the models of a profile and others, and check that they are there and unchanged.
+
+    Args:
+        catalogue: What there is.
+        store: Where it is.
+        profile: Whose models are taken.
+        more: Further models.
+        languages: Of the profile's models for other languages, those to take; None: all.
 
     Raises:
         ModelError: One is missing, changed or unknown.
         BundleError: One lists no files, so that nobody could check it later.
     """
-    wanted = catalogue.profile(profile)
-    catalogue.verify(wanted)
-    models = {model.id: model for model in wanted.models}
-    for name in more:
-        models.setdefault(name, catalogue.model(name))
-    return tuple(_chosen(model, catalogue, store) for model in models.values())
+    catalogue.profile(profile)
+    models = models_named(catalogue, [profile, *more], languages)
+    for model in models:
+        verify_model(model, Verification.FULL, profile, catalogue.source)
+    return tuple(_chosen(model, catalogue, store) for model in models)
 
 
 def _chosen(model: Model, catalogue: Catalogue, store: Store) -> Selection:

@@ -76,7 +76,8 @@ def test_a_bundle_that_is_cut_short_is_one_line(action, bundle, capsys):
         (["--python", "3.9"], "is not a version such as 3.11 or newer"),
         (["--wheels", "/none"], "--wheels /none is no folder"),
         (["-o", "/none/bundle.tar.gz"], "/none is no folder; name another with -o"),
-        (["--model", "none"], "there is no model 'none'"),
+        (["--model", "none"], "'none' is neither a profile nor a model"),
+        (["--languages", "xx"], "--languages xx: starter has models for"),
     ],
 )
 def test_what_cannot_be_made_is_said_before_anything_is_fetched(
