@@ -33,6 +33,7 @@ __all__ = ["main"]
 _INTERRUPTED: Final = 130
 _USER_ERROR: Final = 2
 _FAILED: Final = 1
+_STOPPED: Final = "stopped by the user"
 _SERVER_CORE: Final = "0"
 _CLIENT_CORE: Final = "1"
 
@@ -83,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=3, help="of each, in turn (3)")
     parser.add_argument("--quick", action="store_true", help="less of everything, and no ramp")
     parser.add_argument("--no-ramp", action="store_true", help="do not look for the most sessions")
-    parser.add_argument("--calls", type=int, help=f"short calls, for the leak ({FULL.calls})")
+    parser.add_argument(
+        "--calls", type=int, metavar="N", help=f"short calls in the first run ({FULL.calls})"
+    )
     parser.add_argument(
         "--server-core", default=_SERVER_CORE, metavar="LIST", help="where servers run (0)"
     )
@@ -120,7 +123,7 @@ async def _compare(options: argparse.Namespace, console: Console) -> int:
         except asyncio.CancelledError:
             if not any(run.values for each in found.values() for run in each.runs):
                 raise
-            stopped = "stopped by the user"
+            stopped = _STOPPED
     comparison = _comparison(found, options, stopped)
     written = write(comparison, options.out)
     console.print(rendered(comparison))
@@ -194,10 +197,11 @@ async def _run(
                 report = _reporter(status.update, head)
                 report("starting")
                 run = Run()
+                some = sizes if number == 1 else replace(sizes, calls=0)
                 progress.runs.append(run)  # what a run has found before it ends early counts
                 try:
                     await run_peer(
-                        progress.environment, run, sizes=sizes, cores=cores, report=report
+                        progress.environment, run, sizes=some, cores=cores, report=report
                     )
                 except ClientError as error:
                     progress.failed = True

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["FOLDER", "NotInstalled", "python_of"]
+__all__ = ["FOLDER", "STAMP", "NotInstalled", "fingerprint", "python_of"]
 
 FOLDER: Final = Path(".venv-peers")
 """Holds them, in the current folder."""
-_STAMP: Final = "requirements.sha256"
+STAMP: Final = "requirements.sha256"
+"""File in an environment that is complete; holds its `fingerprint`."""
 _INSTALL_S: Final = 900.0
 
 
@@ -45,8 +49,8 @@ async def python_of(
     """
     home = folder.absolute() / name
     python = home / "bin" / "python"
-    wanted = hashlib.sha256(base.encode() + requirements.read_bytes()).hexdigest()
-    stamp = home / _STAMP
+    wanted = fingerprint(base, requirements)
+    stamp = home / STAMP
     if python.exists() and stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return python
     if not install:
@@ -58,6 +62,11 @@ async def python_of(
     await _run(name, [*pip, "--requirement", str(requirements)])
     stamp.write_text(wanted, encoding="ascii")
     return python
+
+
+def fingerprint(base: str, requirements: Path) -> str:
+    """What an environment depends on: of another one it is out of date."""
+    return hashlib.sha256(base.encode() + requirements.read_bytes()).hexdigest()
 
 
 async def _run(name: str, command: Sequence[str]) -> None:
@@ -79,7 +88,8 @@ async def _run(name: str, command: Sequence[str]) -> None:
         raise NotInstalled(f"installing {name} took longer than {_INSTALL_S:g} s") from None
     finally:
         if process.returncode is None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and what it has started
             await process.wait()
     if process.returncode:
         raise NotInstalled(_complaint(output.decode(errors="replace"), process.returncode))

@@ -40,7 +40,8 @@ class Sizes:
         crowd: Devices of the fixed number, which every peer can carry.
         ramp: Whether the most devices are looked for.
         idle: Quiet devices.
-        calls: Short calls.
+        calls: Short calls; only in a peer's first run, because they take long and are no matter
+            of noise. Fewer than a hundred would show how pools fill, and not what is lost.
         echoes: Devices that exchange frames.
         echo_s: For so long.
     """
@@ -49,13 +50,13 @@ class Sizes:
     crowd: int = 8
     ramp: bool = True
     idle: int = 50
-    calls: int = 100
+    calls: int = 300
     echoes: int = 20
     echo_s: float = 6.0
 
 
 FULL: Final = Sizes()
-QUICK: Final = Sizes(solo_turns=3, crowd=4, ramp=False, idle=20, calls=40, echo_s=3.0)
+QUICK: Final = Sizes(solo_turns=3, crowd=4, ramp=False, idle=20, calls=100, echo_s=3.0)
 
 
 @dataclass(slots=True)
@@ -124,10 +125,11 @@ async def _converse(
     run.notes += complaints(some)
     if sizes.ramp:
         await _ramp(server, run, terms, report)
-    report(f"{sizes.calls} calls")
-    growth = (await calls(server, sizes.calls)).bytes_each
-    if growth is not None:
-        run.values["memory.call"] = growth / 1e3
+    if sizes.calls:
+        report(f"{sizes.calls} calls")
+        growth = (await calls(server, sizes.calls)).bytes_each
+        if growth is not None:
+            run.values["memory.call"] = growth / 1e3
 
 
 async def _ramp(server: Server, run: Run, terms: Terms, report: Callable[[str], None]) -> None:

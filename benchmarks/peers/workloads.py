@@ -201,15 +201,15 @@ async def crowd(server: Server, terms: Terms, count: int) -> Crowd:
     )
 
 
-async def idle(server: Server, count: int) -> Idle:
-    """Connect so many devices, which say nothing.
+async def idle(server: Server, count: int, *, seconds: float = _QUIET_S) -> Idle:
+    """Connect so many devices, which say nothing for so long.
 
     Raises:
         ClientError: The server refuses a session.
     """
     before = rss_bytes(server.pid)
     async with _party(server, count):
-        await asyncio.sleep(_QUIET_S)
+        await asyncio.sleep(seconds)
         return Idle(count, before, rss_bytes(server.pid))
 
 
