@@ -33,6 +33,7 @@ from pipeline.engines import (
 )
 from pipeline.engines.thread import EngineRunner, Priority, call
 from pipeline.errors import EngineError
+from pipeline.waiting import Signal
 
 __all__ = ["Partial", "Recognition", "RecognitionSettings", "Transcript"]
 
@@ -141,12 +142,14 @@ class _Audio:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._samples = np.zeros(min(limit, 10 * SAMPLE_RATE), np.int16)
+        self._samples = np.zeros(min(limit, 3 * SAMPLE_RATE), np.int16)
         self.heard = 0
 
     def append(self, audio: Int16Audio) -> None:
         """Keep what fits."""
         audio = audio[: self._limit - self.heard]
+        if not len(audio):
+            return
         end = self.heard + len(audio)
         if end > len(self._samples):
             longer = np.zeros(min(self._limit, max(2 * len(self._samples), end)), np.int16)
@@ -154,6 +157,11 @@ class _Audio:
             self._samples = longer
         self._samples[self.heard : end] = audio
         self.heard = end
+
+    def forget(self) -> None:
+        """Free the samples; none are kept from here on."""
+        self._limit = self.heard
+        self._samples = np.zeros(0, np.int16)
 
     def copy(self, begin: int, end: int) -> Int16Audio:
         """Return samples that stay as they are."""
@@ -405,7 +413,7 @@ class Recognition:
         self._clock = clock
         self._timeline = _Timeline(settings)
         self._decoder: UtteranceDecoder | None = None
-        self._wakeup = asyncio.Event()
+        self._wakeup = Signal()
         self._running: tuple[_Job, asyncio.Task[None]] | None = None
         self._outcome: Hypothesis | EngineError | None = None
 
@@ -439,6 +447,14 @@ class Recognition:
             EngineError: If the recognizer failed at a final, be it before `finish`; a failed
                 partial is only missing.
         """
+        try:
+            await self._complete()
+            return self._timeline.transcript(self._begin)
+        finally:
+            # A session keeps its last turn for long, and need not keep what it sounded like.
+            self._timeline.audio.forget()
+
+    async def _complete(self) -> None:
         failure: EngineError | None = None
         async with asyncio.TaskGroup() as tasks:
             while failure is None and not self._timeline.is_complete:
@@ -450,7 +466,6 @@ class Recognition:
                 self._running[1].cancel()
         if failure is not None:
             raise failure
-        return self._timeline.transcript(self._begin)
 
     def _start_next(self, tasks: asyncio.TaskGroup) -> None:
         job = self._timeline.next_job()
