@@ -11,7 +11,7 @@ from typing import Final
 from pipeline.errors import ModelError
 from pipeline.models.model import Model, ModelFile, Verification
 
-__all__ = ["verify_model"]
+__all__ = ["noted_digest", "verify_model"]
 
 log = logging.getLogger(__name__)
 
@@ -47,31 +47,35 @@ def verify_model(model: Model, how: Verification, profile: str, source: Path) ->
 
 
 def _verify(model: Model, part: ModelFile, how: Verification) -> None:
-    path = model.file(part)
+    path, installed = model.file(part), model.source is not None
+    noted = noted_digest(path)
+    if part.sha256 and noted not in ("", part.sha256):
+        message = f"model {model.id} is not the version that the catalogue has"
+        raise ModelError(f"{message}; run: parley models pull {model.id}")
+    repair = f"run: parley models verify --repair {model.id}" if installed else "get it again"
     try:
         size = path.stat().st_size
         if part.bytes is not None and size != part.bytes:
-            found = f"has {size} bytes, expected {part.bytes}; get the file again"
-            raise ModelError(f"model {model.id}: {path} {found}")
-        if not _is_intact(path, part.sha256 or _noted(path), size, how):
-            raise ModelError(f"model {model.id}: {path} was changed or damaged; get it again")
+            found = f"has {size} bytes, expected {part.bytes}"
+            raise ModelError(f"model {model.id}: {path} {found}; {repair}")
+        if not _is_intact(path, part.sha256 or noted, size, how):
+            raise ModelError(f"model {model.id}: {path} was changed or damaged; {repair}")
     except OSError as error:
-        message = f"model {model.id}: {path} cannot be read: {error.strerror}; get it again"
+        advice = f"run: parley models pull {model.id}" if installed else "get it again"
+        message = f"model {model.id}: {path} cannot be read: {error.strerror}; {advice}"
         raise ModelError(message) from error
 
 
-def _noted(path: Path) -> str:
+def noted_digest(path: Path) -> str:
     """Return the digest after which a store named a file, or "" for a file outside of one."""
     name = path.resolve().name
     return name if path.is_symlink() and _SHA256.fullmatch(name) else ""
 
 
 def _is_intact(path: Path, sha256: str, size: int, how: Verification) -> bool:
-    if not sha256:
-        return True
-    if _noted(path) not in ("", sha256):
-        return False
-    return (how is Verification.SIZE and size > SMALL) or _digest(path) == sha256
+    """Tell whether a file is what its digest says, as far as it is read."""
+    unread = not sha256 or (how is Verification.SIZE and size > SMALL)
+    return unread or _digest(path) == sha256
 
 
 def _digest(path: Path) -> str:

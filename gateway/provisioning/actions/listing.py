@@ -10,13 +10,15 @@ from rich.console import Console
 
 from gateway.config import Config
 from gateway.provisioning.actions.options import add_configuration, config_of, console
-from gateway.provisioning.profiles import catalogue_of, profile_of
+from gateway.provisioning.profiles import catalogue_of, profile_of, store_of
 from gateway.provisioning.progress import size
 from gateway.provisioning.tables import print_json, print_line, print_table
 from pipeline.errors import ModelError
 from pipeline.models import ENGINES, MANY, Catalogue, Model, Profile, Role
+from pipeline.models.store import Store
+from pipeline.models.verification import noted_digest
 
-__all__ = ["add_arguments", "is_installed", "model_facts", "run"]
+__all__ = ["add_arguments", "is_installed", "is_outdated", "model_facts", "run"]
 
 _TITLES: Final[Mapping[Role, str]] = {
     "recognizer": "Recognition",
@@ -44,10 +46,11 @@ def run(options: argparse.Namespace) -> int:
     catalogue = catalogue_of(config)
     models = [model for model in catalogue.models if _is_wanted(model, options)]
     profiles = [catalogue.profile(name) for name in catalogue.profiles]
-    used = _used(config, catalogue)
+    used, unknown = _used(config, catalogue), _unknown(store_of(config), catalogue)
     if options.json:
         facts = [_profile_facts(profile, config.models.profile) for profile in profiles]
-        print_json(screen, {"profiles": facts, "models": [model_facts(m) for m in models]})
+        listed = [model_facts(model) for model in models]
+        print_json(screen, {"profiles": facts, "models": listed, "unknown": unknown})
         return 0
     if screen.is_terminal and not (options.role or options.language or options.installed):
         columns = ("", "profile", "installed", "download", "languages", "for")
@@ -65,7 +68,15 @@ def run(options: argparse.Namespace) -> int:
             _print_models(screen, title, rows, used)
     if screen.is_terminal:
         print_line(screen, "* in use   + its licence has a note: parley models show MODEL")
+    for id in () if options.role or options.language else unknown:
+        told = f"{id} is installed, but not in the models file: parley models remove {id}"
+        print_line(screen, told if screen.is_terminal else f"{id}\t?\tyes")
     return 0
+
+
+def _unknown(store: Store, catalogue: Catalogue) -> list[str]:
+    """Return what is installed under names that the models file does not have."""
+    return sorted({*store.installed()} - {*catalogue.ids})
 
 
 def _print_models(
@@ -99,11 +110,23 @@ def is_installed(model: Model) -> bool:
     return model.path.exists() and all(model.file(part).is_file() for part in model.files)
 
 
+def is_outdated(model: Model) -> bool:
+    """Whether a file in the store is another version than the catalogue's."""
+    noted = ((part.sha256, noted_digest(model.file(part))) for part in model.files)
+    return any(known and here and known != here for known, here in noted)
+
+
+def _state(model: Model) -> str:
+    if not is_installed(model):
+        return "no"
+    return "old" if is_outdated(model) else "yes"
+
+
 def _model_row(model: Model) -> tuple[str, ...]:
     return (
         model.id,
         model.role,
-        "yes" if is_installed(model) else "no",
+        _state(model),
         _size(model),
         size(model.memory_bytes) if model.memory_bytes is not None else "?",
         " ".join("many" if tag == MANY else tag for tag in model.languages) or "?",
@@ -159,6 +182,7 @@ def model_facts(model: Model) -> dict[str, Any]:
         "role": model.role,
         "engine": model.engine,
         "installed": is_installed(model),
+        "outdated": is_outdated(model),
         "path": str(model.path),
         "bytes": model.bytes,
         "memory_bytes": model.memory_bytes,

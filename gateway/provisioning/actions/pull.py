@@ -9,11 +9,17 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from gateway.provisioning.actions.listing import is_installed
+from gateway.config import Config
+from gateway.provisioning.actions.listing import is_installed, is_outdated
 from gateway.provisioning.actions.options import add_configuration, config_of, console
-from gateway.provisioning.profiles import catalogue_of, store_of
+from gateway.provisioning.profiles import catalogue_of, profile_of, store_of
 from gateway.provisioning.progress import size
-from gateway.provisioning.selection import ALL_LANGUAGES, models_named, parse_languages
+from gateway.provisioning.selection import (
+    ALL_LANGUAGES,
+    models_named,
+    of_languages,
+    parse_languages,
+)
 from gateway.provisioning.tables import print_line
 from pipeline.errors import ModelError
 from pipeline.models import Catalogue, Model
@@ -77,9 +83,9 @@ def run(options: argparse.Namespace) -> int:
 
     config, screen = config_of(options), console()
     catalogue, store = catalogue_of(config), store_of(config)
-    models = _wanted(options, catalogue, config.models.profile)
+    models = _wanted(options, catalogue, config)
     mirror = mirror_of(config.models, options.mirror)
-    missing = [model for model in models if not is_installed(model)]
+    missing = [model for model in models if not is_installed(model) or is_outdated(model)]
     if options.dry_run:
         _say_plan(models, store, screen)
         return 0
@@ -99,9 +105,14 @@ def run(options: argparse.Namespace) -> int:
     )
 
 
-def _wanted(options: argparse.Namespace, catalogue: Catalogue, used: str) -> tuple[Model, ...]:
+def _wanted(options: argparse.Namespace, catalogue: Catalogue, config: Config) -> tuple[Model, ...]:
+    """Return what was named, or else what is in use, models that replace a profile's included."""
     languages = parse_languages(options.languages)
-    return models_named(catalogue, options.names or [used], languages)
+    if options.names:
+        return models_named(catalogue, options.names, languages)
+    models_named(catalogue, [config.models.profile], languages)  # refuses languages it lacks
+    used = of_languages(profile_of(config, catalogue), languages)
+    return tuple({model.id: model for model in used}.values())
 
 
 def check_licences(models: Sequence[Model], accepted: Sequence[str]) -> None:
@@ -136,7 +147,7 @@ def _say_plan(models: Sequence[Model], store: Store, screen: Console) -> None:
     for model in models:
         for part in model.files:
             here = store.has(part.sha256) if part.sha256 else False
-            if is_installed(model) or here:
+            if here or (is_installed(model) and not is_outdated(model)):
                 continue
             total += part.bytes or 0
             unknown += part.bytes is None

@@ -41,6 +41,23 @@ def test_a_list_is_had_although_the_profile_in_use_is_gone(parley, monkeypatch):
     assert len(parley("list")) == 4
 
 
+def test_what_the_models_file_has_another_version_of_is_old(parley):
+    parley.pull("mouth")
+    text = parley.models.read_text(encoding="utf-8")
+    digest = parley.store.files("mouth")["mouth.onnx"]
+    parley.models.write_text(text.replace(digest, digest[::-1]), encoding="utf-8")
+    (line,) = parley("list", "--installed")
+    assert line.split("\t")[:3] == ["mouth", "voice", "old"]
+
+
+def test_what_the_models_file_no_longer_has_is_listed_last(parley):
+    parley.pull("mouth")
+    text = parley.models.read_text(encoding="utf-8").replace("mouth", "lips")
+    parley.models.write_text(text, encoding="utf-8")
+    assert parley("list")[-1] == "mouth\t?\tyes"
+    assert json.loads("\n".join(parley("list", "--json")))["unknown"] == ["mouth"]
+
+
 def test_show_tells_files_and_where_they_come_from(parley):
     text = "\n".join(parley("show", "mund"))
     assert "Not for commercial use." in text

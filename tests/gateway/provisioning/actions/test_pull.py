@@ -20,6 +20,12 @@ def test_without_a_name_it_is_the_profile_in_use(parley):
     assert set(parley.store.installed()) == {"ears", "brain", "mouth"}
 
 
+def test_models_that_replace_a_profile_s_are_in_use_too(parley, monkeypatch):
+    monkeypatch.setenv("PARLEY_MODELS_VOICE", "mund")
+    parley.pull("--accept-licence", "mund")
+    assert set(parley.store.installed()) == {"ears", "brain", "mund"}
+
+
 def test_nothing_is_fetched_twice_and_no_note_is_told_twice(parley):
     parley.pull("both")
     asked = len(parley.server.requests)
