@@ -6,6 +6,7 @@ PipelineError
 │  ├─ EngineTimeout         it gave no result within its deadline
 │  └─ EngineFailed          a job raised; the engine lives on
 ├─ ModelError               models.toml or a file that it names is wrong
+│  └─ OtherModel            a sound model that no engine here runs
 ├─ AudioError               a payload that cannot be decoded, a format that cannot be encoded
 └─ CommandError             a command that does not fit the dialogue's state
    ├─ UnknownItem, ReplyActive, NoActiveReply, NoOpenTurn
@@ -23,6 +24,7 @@ __all__ = [
     "ModelError",
     "NoActiveReply",
     "NoOpenTurn",
+    "OtherModel",
     "PipelineError",
     "ReplyActive",
     "UnknownItem",
@@ -51,6 +53,10 @@ class EngineFailed(EngineError):
 
 class ModelError(PipelineError):
     """models.toml, or a file that it names, is missing or wrong."""
+
+
+class OtherModel(ModelError):
+    """A file holds a model, as far as its header tells, and none that the engines here run."""
 
 
 class AudioError(PipelineError):

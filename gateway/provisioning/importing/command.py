@@ -32,7 +32,7 @@ from gateway.provisioning.profiles import catalogue_of, store_of
 from gateway.provisioning.progress import Display, size
 from gateway.provisioning.tables import print_json, print_line
 from pipeline.errors import ModelError
-from pipeline.models import ROLES, Catalogue
+from pipeline.models import ENGINES, ROLES, Catalogue
 from pipeline.models.store import Store
 
 __all__ = ["add_arguments", "import_models", "run"]
@@ -206,7 +206,7 @@ def _unpacked(survey: Survey, folder: Path, archive: Path) -> Survey:
 
     return Survey(
         tuple(
-            replace(each, problem=said(each.problem), shared=False, kind=f"archive, {each.kind}")
+            replace(each, problem=said(each.problem), shared=False, kind=f"archive {archive.name}")
             for each in survey.found
         ),
         tuple(replace(each, label=said(each.label)) for each in survey.skipped),
@@ -285,15 +285,14 @@ def _of_step(step: Step, *, dry_run: bool) -> Iterator[str]:
 
 
 def _usage(steps: Sequence[Step], config: Config) -> Iterator[str]:
-    """Yield how to use what was imported: the settings that choose it."""
-    chosen = {ROLES[step.found.engine]: step.id for step in reversed(steps)}
-    flags = " ".join(f"--set models.{role}={id}" for role, id in chosen.items())
-    instead = f" (instead of those of profile {config.models.profile})"
-    yield f"to use it: parley serve {flags}{instead}"
-    yield "or, for good, in the configuration file:"
-    yield "  [models]"
-    for role, id in chosen.items():
-        yield f'  {role} = "{id}"'
+    """Yield how to use what was imported, beside what is in use now."""
+    imported = {ROLES[step.found.engine]: step.id for step in reversed(steps)}
+    once = " ".join(f"--set models.{role}={id}" for role, id in imported.items())
+    used = {role: id for role in ENGINES if (id := getattr(config.models, role))}
+    chosen = {**used, **imported}
+    flags = " ".join(f"--{role.replace('_', '-')} {id}" for role, id in chosen.items())
+    yield f"try it:  parley serve {once}"
+    yield f"use it:  parley use {config.models.profile} {flags}"
 
 
 def _facts(steps: Sequence[Step], searched: Survey, *, dry_run: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from gateway.provisioning.importing.fence import Fence
 from gateway.provisioning.importing.folders import described
-from gateway.provisioning.importing.found import Found, FoundFile, Licence, Survey
+from gateway.provisioning.importing.found import Found, FoundFile, Licence, Skipped, Survey
 from gateway.provisioning.importing.licences import UNKNOWN
 from gateway.provisioning.importing.naming import is_id
 from pipeline.errors import ModelError
@@ -70,6 +70,8 @@ def _model(path: Path, fence: Fence, id: str, sums: Mapping[str, str]) -> Found:
     opens = first.parent if model.engine == "faster-whisper" else first
     licence = Licence(model.licence, model.licence_note) if model.licence else UNKNOWN
     found = described(id, KIND, id, model.engine, opens, files, licence)
+    if isinstance(found, Skipped):
+        return Found(id, KIND, id, model.engine, files, problem=found.reason)
     return replace(found, licence=licence, entry=table)
 
 

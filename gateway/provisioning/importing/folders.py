@@ -17,7 +17,7 @@ from gateway.provisioning.importing.licences import (
     stated,
 )
 from gateway.provisioning.importing.naming import model_id, without_part
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, OtherModel
 from pipeline.models.formats import check_model
 from pipeline.models.formats.ctranslate2 import FILES
 from pipeline.models.formats.gguf import split_of
@@ -46,8 +46,10 @@ def models_in(folder: Folder, name: str) -> Survey:
         name: What it is called where it comes from.
     """
     names = sorted({*folder.files, *folder.refused})
-    found = [*_whisper(folder, name, names), *_ggufs(folder, names), *_voices(folder, names)]
-    return Survey(tuple(found), tuple(_skipped(folder, names, bool(found))))
+    all = [*_whisper(folder, name, names), *_ggufs(folder, names), *_voices(folder, names)]
+    others = [each for each in all if isinstance(each, Skipped)]
+    rest = _skipped(folder, names, bool(all))
+    return Survey(tuple(each for each in all if isinstance(each, Found)), (*others, *rest))
 
 
 def described(
@@ -58,8 +60,8 @@ def described(
     opens: Path,
     files: Sequence[FoundFile],
     licence: Licence,
-) -> Found:
-    """Return a model after a look into its files.
+) -> Found | Skipped:
+    """Return a model after a look into its files; or why it is left out, if it is another kind.
 
     Args:
         label: As in `Found`.
@@ -72,6 +74,8 @@ def described(
     """
     try:
         description = check_model(engine, opens)
+    except OtherModel as error:
+        return Skipped(label, str(error))
     except ModelError as error:
         return Found(label, kind, id, engine, tuple(files), problem=str(error))
     own = stated(description.licence, "its GGUF file") if description.licence else UNKNOWN
@@ -89,7 +93,7 @@ def described(
 
 def _model(
     folder: Folder, label: str, engine: str, opens: Path, names: Sequence[str], licence: Licence
-) -> Found:
+) -> Found | Skipped:
     """Return a model that consists of some of a folder's files."""
     id = model_id(without_part(Path(label).stem) if Path(label).suffix else label)
     refused = [each for each in names if each in folder.refused]
@@ -106,7 +110,7 @@ def _file(folder: Folder, name: str) -> FoundFile:
     return FoundFile(name, path, path.stat().st_size)
 
 
-def _whisper(folder: Folder, name: str, names: Sequence[str]) -> Iterator[Found]:
+def _whisper(folder: Folder, name: str, names: Sequence[str]) -> Iterator[Found | Skipped]:
     if "model.bin" not in names:
         return
     wanted = (*FILES, "vocabulary.json", "vocabulary.txt", "preprocessor_config.json")
@@ -116,7 +120,7 @@ def _whisper(folder: Folder, name: str, names: Sequence[str]) -> Iterator[Found]
     yield _model(folder, name, "faster-whisper", folder.path, parts, _licence(folder))
 
 
-def _ggufs(folder: Folder, names: Sequence[str]) -> Iterator[Found]:
+def _ggufs(folder: Folder, names: Sequence[str]) -> Iterator[Found | Skipped]:
     files = [each for each in names if each.lower().endswith(".gguf")]
     for name in files:
         split = split_of(name)
@@ -131,7 +135,7 @@ def _ggufs(folder: Folder, names: Sequence[str]) -> Iterator[Found]:
         yield _model(folder, name, "llama.cpp", folder.path / name, parts, _licence(folder))
 
 
-def _voices(folder: Folder, names: Sequence[str]) -> Iterator[Found]:
+def _voices(folder: Folder, names: Sequence[str]) -> Iterator[Found | Skipped]:
     voices = [each for each in names if each.endswith(".onnx") and f"{each}.json" in names]
     card = folder.files.get(_CARD) if len(voices) == 1 else None
     for name in voices:

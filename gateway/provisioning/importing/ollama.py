@@ -82,7 +82,11 @@ def _read(store: Path, fence: Fence, manifest: Path) -> Survey:
     if len(models) != 1:
         count = len(models) or "no"
         return Survey(skipped=(Skipped(label, f"it has {count} GGUF files, expected one"),))
-    return Survey((_model(store, fence, label, layers, models[0]),))
+    return _survey(_model(store, fence, label, layers, models[0]))
+
+
+def _survey(found: Found | Skipped) -> Survey:
+    return Survey((found,)) if isinstance(found, Found) else Survey(skipped=(found,))
 
 
 def _label(parts: tuple[str, ...]) -> str:
@@ -110,10 +114,12 @@ def _layers(manifest: Path) -> Iterator[_Layer]:
         yield _Layer(str(layer.get("mediaType", "")), match[1], size)
 
 
-def _model(store: Path, fence: Fence, label: str, layers: list[_Layer], model: _Layer) -> Found:
+def _model(
+    store: Path, fence: Fence, label: str, layers: list[_Layer], model: _Layer
+) -> Found | Skipped:
     name, _, tag = label.rpartition(":")
     id = model_id(name, "" if tag == "latest" else tag)
-    blob = store / "blobs" / f"sha256-{model.sha256}"
+    blob = _blob(store, model)
     try:
         path = fence.resolved(blob)
     except ModelError as error:
@@ -125,13 +131,21 @@ def _model(store: Path, fence: Fence, label: str, layers: list[_Layer], model: _
     file = FoundFile(f"{id}.gguf", path, size, f"sha256:{model.sha256}")
     licence = first_known(*(_licence(store, fence, each) for each in layers))
     found = described(label, KIND, id, "llama.cpp", path, [file], licence)
+    if isinstance(found, Skipped):
+        return found
     return replace(found, remarks=(*found.remarks, *_remarks(store, fence, layers)), shared=True)
+
+
+def _blob(store: Path, layer: _Layer) -> Path:
+    """Return where a layer lies; versions before 0.1.30 put a colon into its name."""
+    old = store / "blobs" / f"sha256:{layer.sha256}"
+    return old if old.is_file() else store / "blobs" / f"sha256-{layer.sha256}"
 
 
 def _text(store: Path, fence: Fence, layer: _Layer) -> str:
     """Return a layer's text; "" if it cannot be read."""
     try:
-        path = fence.resolved(store / "blobs" / f"sha256-{layer.sha256}")
+        path = fence.resolved(_blob(store, layer))
         with path.open("rb") as file:
             return file.read(_MAX_MANIFEST).decode(errors="replace")
     except (ModelError, OSError):

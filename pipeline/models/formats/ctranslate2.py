@@ -112,6 +112,7 @@ def read_whisper(folder: Path) -> Whisper:
     Raises:
         ModelError: If a file is missing or broken, or they do not belong together.
     """
+    variables, shapes = _read_model(folder / "model.bin")
     vocabulary = next((name for name in _VOCABULARIES if (folder / name).is_file()), "")
     missing = [name for name in FILES if not (folder / name).is_file()]
     if not vocabulary:
@@ -119,9 +120,6 @@ def read_whisper(folder: Path) -> Whisper:
     if missing:
         message = f"{folder} has no {' and no '.join(missing)}; a model in faster-whisper's format "
         raise ModelError(message + "needs them all: take the complete folder")
-    with opened(folder / "model.bin", _KIND) as cursor:
-        variables = _read(cursor)
-        shapes = _shapes(cursor, variables)
     tokens = _vocabulary(folder / vocabulary)
     if len(tokens) != shapes[_EMBEDDINGS][0]:
         expected = f"{shapes[_EMBEDDINGS][0]}, as in model.bin"
@@ -146,13 +144,22 @@ def read_whisper(folder: Path) -> Whisper:
 # -- model.bin ----------------------------------------------------------------------------------
 
 
+def _read_model(path: Path) -> tuple[_Variables, Mapping[str, tuple[int, ...]]]:
+    """Return the table of a model.bin, and the shapes that tell what the model reads and writes."""
+    if not path.is_file():
+        raise ModelError(f"{path.parent} has no {path.name}: take the complete folder")
+    with opened(path, _KIND) as cursor:
+        variables = _read(cursor)
+        return variables, _shapes(cursor, variables)
+
+
 def _read(cursor: Cursor) -> _Variables:
     version = cursor.number("<I", "the version")
     if version not in _VERSIONS:
         expected = f"{_VERSIONS[0]} to {_VERSIONS[-1]}"
         raise cursor.error(f"its version is {version}, expected {expected}")
     if (spec := _name(cursor, "the specification")) != _SPEC:
-        raise cursor.error(f"it is a {spec!r}, expected a {_SPEC!r} (speech recognition)")
+        raise cursor.other(f"it is a {spec!r}, expected a {_SPEC!r} (speech recognition)")
     if (revision := cursor.number("<I", "the revision")) not in _REVISIONS:
         expected = f"{_REVISIONS[0]} to {_REVISIONS[-1]}"
         raise cursor.error(f"its revision is {revision}, expected {expected}")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, OtherModel
 
 __all__ = ["Cursor", "opened"]
 
@@ -44,6 +44,10 @@ class Cursor:
     def error(self, problem: str) -> ModelError:
         """Return the error that this file is broken, in one line."""
         return ModelError(f"{self.path} is no sound {self._kind}: {printable(problem)}")
+
+    def other(self, what: str) -> OtherModel:
+        """Return the error that this file holds a model of another kind."""
+        return OtherModel(f"{self.path} is not for the engines here: {printable(what)}")
 
     def take(self, count: int, what: str) -> bytes:
         """Return the next bytes.

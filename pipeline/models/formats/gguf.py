@@ -326,12 +326,12 @@ def _architecture(cursor: Cursor, header: _Header) -> str:
     """Return what llama.cpp calls the model; refuse what is no language model."""
     kind = header.values.get("general.type", "model")
     if kind != "model":
-        raise cursor.error(f"general.type is {kind!r}, expected 'model' (a language model)")
+        raise cursor.other(f"general.type is {kind!r}, expected 'model' (a language model)")
     architecture = header.values.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise cursor.error("general.architecture is missing")
     if instead := _NO_CHAT.get(architecture):
-        raise cursor.error(f"a {architecture} model {instead}, expected one that writes text")
+        raise cursor.other(f"a {architecture} model {instead}, expected one that writes text")
     return architecture
 
 

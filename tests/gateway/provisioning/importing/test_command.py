@@ -279,6 +279,16 @@ def test_a_broken_model_among_others_stops_all_of_them(small, store, tmp_path):
     assert len(Store(store).installed()) == 2
 
 
+def test_models_of_other_kinds_do_not_stand_in_the_way(small, store, tmp_path, capsys):
+    folder = copy([small.gguf], tmp_path / "mixed")
+    other = random_gguf.write(folder / "diffusion.gguf", random_gguf.Geometry(32, 32, 1))
+    other.write_bytes(other.read_bytes().replace(b"llama", b"llada"))
+    parley_import(store, folder)
+    assert Store(store).installed() == ("chat-f16",)
+    parley_import(store, folder, "--dry-run")
+    assert "left out: diffusion.gguf" in capsys.readouterr().out
+
+
 def test_a_dry_run_tells_everything_and_does_nothing(small, store, tmp_path, capsys):
     folder = copy([small.gguf, *small.voice_files], tmp_path / "mixed")
     parley_import(store, folder, "--dry-run", "--json")

@@ -111,7 +111,7 @@ def test_another_file_is_refused(tmp_path):
         (header(), "general.architecture is missing"),
         (
             header(text("general.architecture") + struct.pack("<I", 8) + text("clip")),
-            "sees pictures",
+            "is not for the engines here: a clip model sees pictures",
         ),
         (
             header(text("general.architecture") + struct.pack("<I", 8) + text("llama")),
