@@ -1,0 +1,1 @@
+"""How many sessions this machine carries, and what breaks first."""
