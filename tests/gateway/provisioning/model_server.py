@@ -8,6 +8,7 @@ FOLDER, or from the end of it, such as ``FOLDER/file``.
 import argparse
 import hashlib
 import re
+import ssl
 import sys
 import threading
 import time
@@ -68,7 +69,7 @@ class ModelServer:
         requests: What was asked for, in order.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.files: dict[str, bytes | Path] = {}
         self.etags: dict[str, str] = {}
         self.faults: dict[str, list[Fault]] = defaultdict(list)
@@ -76,11 +77,15 @@ class ModelServer:
         self.rate: float | None = None
         self.cut_after: int | None = None
         self._server = _Server(("127.0.0.1", port), _handler(self))
+        self._tls = tls is not None
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        where = "https://localhost" if self._tls else "http://127.0.0.1"
+        return f"{where}:{self._server.server_port}"
 
     def __enter__(self) -> "ModelServer":
         self._thread.start()
@@ -130,7 +135,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # clients are killed on purpose
+        if not isinstance(
+            sys.exception(), ConnectionError | ssl.SSLError
+        ):  # clients are killed on purpose
             super().handle_error(request, client_address)
 
 

@@ -70,7 +70,7 @@ def test_a_file_that_can_be_had_nowhere_is_said_to_be():
         "https://m.example/?a=b",
         "https://m.example/#a",
         "https://m example/",
-        "file:///mnt",
+        "file://mnt",
         "https://m.example:port",
         "http://[::1",
     ],

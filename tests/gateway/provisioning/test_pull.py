@@ -29,6 +29,7 @@ from gateway.provisioning.pull_events import (
     Started,
     Waiting,
 )
+from gateway.security.tls import server_context
 from pipeline.errors import ModelError
 from pipeline.models import Model, ModelFile, Source
 from pipeline.models.store import Store
@@ -518,6 +519,40 @@ async def test_a_signature_is_not_told_in_messages(server, store, pulling, tiny)
     )
     (failure,) = (await pulling(tiny)).failures
     assert "s3cr3t" not in failure
+
+
+@pytest.fixture
+def safe_server():
+    folder = ROOT / "tests" / "gateway" / "security"
+    tls = server_context(folder / "localhost.pem", folder / "localhost.key.pem")
+    with ModelServer(tls=tls) as running:
+        running.files[PATH] = WEIGHTS
+        yield running
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(safe_server, pulling, tiny):
+    (failure,) = (await pulling(tiny, mirror=Mirror(safe_server.url))).failures
+    assert "certificate is not trusted" in failure
+    assert "SSL_CERT_FILE" in failure
+    assert pulling.of(Retrying) == []
+    assert safe_server.requests == []
+
+
+async def test_a_certificate_that_the_environment_names_is_trusted(
+    safe_server, pulling, tiny, monkeypatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(ROOT / "tests/gateway/security/localhost.pem"))
+    mirror = Mirror(safe_server.url, Token("geheim", "PARLEY_MIRROR_TOKEN"))
+    assert (await pulling(tiny, mirror=mirror)).installed == ("tiny",)
+    assert safe_server.requests[0].headers["authorization"] == "Bearer geheim"
+
+
+async def test_encryption_is_not_left_by_a_redirect(safe_server, pulling, tiny, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(ROOT / "tests/gateway/security/localhost.pem"))
+    away = {"Location": "http://cdn.example/x?signature=s3cr3t"}
+    safe_server.faults[PATH].append(Fault(status=302, headers=away))
+    (failure,) = (await pulling(tiny, mirror=Mirror(safe_server.url))).failures
+    assert "redirects to http://cdn.example/x, which is not encrypted" in failure
 
 
 async def test_a_proxy_of_the_environment_is_asked_but_not_for_this_machine(
