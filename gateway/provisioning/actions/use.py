@@ -9,7 +9,12 @@ from pathlib import Path
 
 from gateway.config import Config, search_path, settings
 from gateway.provisioning.actions.listing import is_installed
-from gateway.provisioning.actions.options import add_configuration, config_of, console
+from gateway.provisioning.actions.options import (
+    BROUGHT,
+    add_configuration,
+    config_of,
+    console,
+)
 from gateway.provisioning.profiles import catalogue_of
 from gateway.provisioning.settings_file import write_settings
 from gateway.provisioning.tables import print_line
@@ -48,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     values: dict[str, str | None] = {"models.profile": profile.name}
     values |= {f"models.{role}": instead.get(role) for role in _ROLES}
     if options.models is not None:
-        values["models.file"] = str(options.models.absolute())
+        brought = options.models == BROUGHT
+        values["models.file"] = None if brought else str(options.models.absolute())
     if options.store is not None:
         values["models.store"] = str(options.store.absolute())
     path = _file(options, config)
