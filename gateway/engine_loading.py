@@ -227,7 +227,7 @@ def load_voices(profile: Profile, placement: Placement, *, fallback: bool = Fals
         for model in voices_of(profile)
     ]
     last = espeak.load() if fallback else None
-    if len(named) == 1 and last is None:
+    if len(named) == 1 and last is None and all(map(named[0].speaks, profile.languages)):
         return named[0].voice
     resort = None if last is None else NamedVoice("espeak-ng", tuple(last.languages), last)
     return VoicesByLanguage(named, resort)

@@ -168,3 +168,11 @@ def test_recognizers_by_language_are_loaded_once_each(starter, tmp_path):
     assert recognizer.window_seconds == 4.0
     assert len(set(map(id, recognizer._by_language.values()))) == 2
     assert not isinstance(load_recognizers(starter, placement), RecognizersByLanguage)
+
+
+@pytest.mark.engines
+def test_a_language_of_the_profile_that_its_only_voice_does_not_speak_is_told(starter, caplog):
+    profile = replace(starter, voice=named(starter.voice, "english", "en"), languages=("en", "de"))
+    voice = load_voices(profile, place(engines(), PLAIN, WORKS))
+    assert len(speak(voice, "Guten Tag.", language="de")) > 5000
+    assert "no voice speaks 'de'" in caplog.text
