@@ -27,7 +27,12 @@ import tomli_w
 from gateway.provisioning.actions.options import add_configuration, config_of, console
 from gateway.provisioning.profiles import catalogue_of, store_of
 from gateway.provisioning.progress import Display, size
-from gateway.provisioning.selection import ALL_LANGUAGES, models_named, parse_languages
+from gateway.provisioning.selection import (
+    ALL_LANGUAGES,
+    models_named,
+    parse_languages,
+    refuse_withdrawn,
+)
 from pipeline.errors import ModelError
 from pipeline.models import Model, ModelFile
 from pipeline.models.disk import disk_error, hash_file
@@ -64,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     catalogue, store = catalogue_of(config), store_of(config)
     models = models_named(catalogue, options.names, parse_languages(options.languages))
+    refuse_withdrawn(models)
     with Display(console(), "packing") as display:
         display.expect(sum(model.bytes or 0 for model in models))
         count = export(models, store, options.out, lambda more: display.advance("", more))

@@ -59,6 +59,9 @@ def installed_profile(config: Config) -> Profile:
         voices={tag: each for tag, each in whole.voices.items() if _is_here(each)},
     )
     catalogue.verify(profile, Verification(config.models.verify))
+    for model in profile.models:
+        if model.withdrawn:
+            log.warning("model %s was withdrawn: %s", model.id, model.withdrawn)
     missing = sorted({*whole.recognizers, *whole.voices} - {*profile.recognizers, *profile.voices})
     if missing:
         tags = ",".join(missing)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pipeline.errors import ModelError
 from pipeline.models import Catalogue, Model, Profile
 
-__all__ = ["ALL_LANGUAGES", "models_named", "of_languages", "parse_languages"]
+__all__ = ["ALL_LANGUAGES", "models_named", "of_languages", "parse_languages", "refuse_withdrawn"]
 
 ALL_LANGUAGES = "all"
 
@@ -32,6 +32,18 @@ def models_named(
         if not any(tag in _tags(profile) for profile in profiles):
             raise ModelError(f"--languages {tag}: {_offer(profiles)}")
     return tuple(found.values())
+
+
+def refuse_withdrawn(models: Iterable[Model]) -> None:
+    """Refuse to hand on what should not be had any more.
+
+    Raises:
+        ModelError: For the first model that was withdrawn.
+    """
+    for model in models:
+        if model.withdrawn:
+            message = f"model {model.id} was withdrawn: {model.withdrawn}"
+            raise ModelError(f"{message}; `parley models list --role {model.role}` has others")
 
 
 def of_languages(profile: Profile, languages: Collection[str] | None) -> Iterator[Model]:

@@ -238,6 +238,7 @@ class Catalogue:
             text(table, "geometry", where),
             text(table, "finetuned_from", where),
             folder,
+            text(table, "withdrawn", where),
         )
 
     def _place(

@@ -159,6 +159,9 @@ def _of_clashes(model: Model) -> Iterator[Finding]:
 
 def _of_profile(profile: Profile) -> Iterator[Finding]:
     where = f"profiles.{profile.name}"
+    for model in profile.models:
+        if model.withdrawn:
+            yield Finding("error", where, f"{model.id} was withdrawn: {model.withdrawn}")
     for tag in sorted({*profile.recognizers, *profile.voices} - set(profile.languages)):
         if profile.languages:
             yield Finding("warning", where, f"has a model for {tag}, which languages leave out")

@@ -122,6 +122,7 @@ class Model:
         memory_bytes: That its engine needs with it at the settings above, or None if unknown.
         geometry: A name of ``benchmarks/geometries.py`` whose measured cost is this model's, or "".
         finetuned_from: The model that it was trained from, where that matters for its licence.
+        withdrawn: Why nobody should get it any more, e.g. a licence that was revoked; or "".
         folder: Where the names of its files start; None: `path`, or its parent if that is a file.
     """
 
@@ -140,6 +141,7 @@ class Model:
     geometry: str = ""
     finetuned_from: str = ""
     folder: Path | None = None
+    withdrawn: str = ""
 
     @property
     def role(self) -> Role:

@@ -35,7 +35,7 @@ __all__ = [
 TOP_KEYS: Final = frozenset({"schema", "profiles", "models"})
 MODEL_KEYS: Final = frozenset({
     "engine", "path", "licence", "licence_note", "note", "languages", "files", "settings", "prompt",
-    "source", "memory_bytes", "geometry", "finetuned_from",
+    "source", "memory_bytes", "geometry", "finetuned_from", "withdrawn",
 })  # fmt: skip
 PROFILE_KEYS: Final = frozenset({
     "description", "recognizer", "language_model", "voice", "recognizers", "voices", "languages",

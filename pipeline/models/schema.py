@@ -96,6 +96,7 @@ def _model() -> dict[str, Any]:
             "licence": _TEXT,
             "licence_note": _TEXT,
             "finetuned_from": _TEXT,
+            "withdrawn": _TEXT,
             "languages": _TEXTS,
             "memory_bytes": _SIZE,
             "geometry": _TEXT,

@@ -119,6 +119,8 @@ def is_outdated(model: Model) -> bool:
 def _state(model: Model) -> str:
     if not is_installed(model):
         return "no"
+    if model.withdrawn:
+        return "withdrawn"
     return "old" if is_outdated(model) else "yes"
 
 
@@ -190,5 +192,6 @@ def model_facts(model: Model) -> dict[str, Any]:
         "licence": model.licence,
         "licence_note": model.licence_note,
         "finetuned_from": model.finetuned_from,
+        "withdrawn": model.withdrawn,
         "note": model.note,
     }

@@ -19,6 +19,7 @@ from gateway.provisioning.selection import (
     models_named,
     of_languages,
     parse_languages,
+    refuse_withdrawn,
 )
 from gateway.provisioning.tables import print_line
 from pipeline.errors import ModelError
@@ -85,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
     catalogue, store = catalogue_of(config), store_of(config)
     models = _wanted(options, catalogue, config)
     mirror = mirror_of(config.models, options.mirror)
+    refuse_withdrawn(models)
     missing = [model for model in models if not is_installed(model) or is_outdated(model)]
     if options.dry_run:
         _say_plan(models, store, screen)

@@ -83,6 +83,7 @@ def _lines(model: Model, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     yield "licence", f"{model.licence or 'unknown'} ({terms_of(model.licence)})"
     yield "licence note", model.licence_note
     yield "trained from", model.finetuned_from
+    yield "withdrawn", model.withdrawn
     yield "note", model.note
     yield "settings", ", ".join(f"{k} = {json.dumps(v)}" for k, v in model.settings.items())
     profiles = (catalogue.profile(name) for name in catalogue.profiles)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.provisioning.bundle.errors import BundleError
 from gateway.provisioning.bundle.manifest import PackedModel
-from gateway.provisioning.selection import models_named
+from gateway.provisioning.selection import models_named, refuse_withdrawn
 from pipeline.errors import ModelError
 from pipeline.models import Catalogue, Model, Verification, default_catalogue
 from pipeline.models.store import Store
@@ -52,6 +52,7 @@ def select(
     """
     catalogue.profile(profile)
     models = models_named(catalogue, [profile, *more], languages)
+    refuse_withdrawn(models)
     for model in models:
         verify_model(model, Verification.FULL, profile, catalogue.source)
     return tuple(_chosen(model, catalogue, store) for model in models)

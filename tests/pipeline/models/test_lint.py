@@ -43,6 +43,7 @@ def test_the_catalogue_that_parley_brings_has_no_errors():
         ("models/ears/settings", {"threads": 3}, "settings.threads is unknown to faster-whisper"),
         ("models/ears/files", {}, "error: models.ears: has a source and no files"),
         ("models/ears/source", {}, "error: models.ears: source.repository is '', expected owner/"),
+        ("models/mund/withdrawn", "revoked", "error: profiles.both: mund was withdrawn: revoked"),
         ("models/ears/source/revision", "main", "warning: models.ears: source.revision 'main' may"),
         ("models/ears/files/model.bin", None, "models.ears: files have no model.bin, which faster"),
         ("models/ears/files/vocabulary.txt", None, "no vocabulary.json or vocabulary.txt, which"),

@@ -26,6 +26,16 @@ def test_models_that_replace_a_profile_s_are_in_use_too(parley, monkeypatch):
     assert set(parley.store.installed()) == {"ears", "brain", "mund"}
 
 
+def test_a_model_that_was_withdrawn_is_refused_with_its_reason(parley):
+    text = parley.models.read_text(encoding="utf-8")
+    withdrawn = '[models.mouth]\nwithdrawn = "its licence was revoked"'
+    parley.models.write_text(text.replace("[models.mouth]", withdrawn), encoding="utf-8")
+    refusal = parley.refused("pull", "both", "--mirror", parley.server.url)
+    assert refusal.startswith("model mouth was withdrawn: its licence was revoked; ")
+    assert "mouth was withdrawn" in parley.refused("export", "both", "--out", "x.tar")
+    assert parley.store.installed() == ()
+
+
 def test_nothing_is_fetched_twice_and_no_note_is_told_twice(parley):
     parley.pull("both")
     asked = len(parley.server.requests)
