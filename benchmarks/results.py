@@ -394,10 +394,14 @@ class Step:
         underruns: In all replies.
         server_cores: Processor seconds of the server per second.
         cpu_per_session: The same by session, in parts of a core.
+        loop_cores: Of them, those of the server's event loop, its main thread; None where that is
+            not known (a server that the run did not start, or another system than Linux).
         server_rss_bytes: At the end of the step.
         loop_lag_p99_ms: Of the server, over the step (a bucket's edge).
         engine_busy: Share of the time in which an engine worked, by engine.
-        client_cores: Processor seconds of the client per second, of one core.
+        reply_share: Share of the sessions' time in which they played a reply.
+        client_cores: Processor seconds of the client per second, of one core; of several client
+            processes, those of the busiest.
         client_lag_p99_ms: Of the client's timers.
         bounds: The scenario's limits, judged.
     """
@@ -417,6 +421,8 @@ class Step:
     underruns: int = 0
     server_cores: float | None = None
     cpu_per_session: float | None = None
+    loop_cores: float | None = None
+    reply_share: float | None = None
     server_rss_bytes: int | None = None
     loop_lag_p99_ms: float | None = None
     engine_busy: Mapping[str, float] = field(default_factory=dict)
@@ -507,7 +513,8 @@ class Totals:
         sequence_gaps: In all sessions.
         bytes_up_per_s: By session, while it was open; and ``bytes_down_per_s``.
         client_lag_p99_ms: Of the client's own timers.
-        client_cores: Processor seconds of the client per second.
+        client_cores: Processor seconds of the client per second; of several processes, those of
+            the busiest.
     """
 
     sessions: int = 0
@@ -559,6 +566,8 @@ class Result:
         url: The server's address; without key.
         served: Whether the run started the server itself.
         server_flags: With which flags.
+        server_cores: Cores that the started server was kept on; empty if it was not.
+        client_processes: How many processes the devices were spread over.
         incomplete: Why the run ended early; None if it did not.
         knee: Most sessions whose step held all bounds; None of a scenario without a ramp, and
             where not even the first step held.
@@ -579,6 +588,8 @@ class Result:
     url: str
     served: bool
     server_flags: tuple[str, ...] = ()
+    server_cores: tuple[int, ...] = ()
+    client_processes: int = 1
     incomplete: str | None = None
     totals: Totals = Totals()
     server: ServerTotals = ServerTotals()

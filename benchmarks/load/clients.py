@@ -83,19 +83,20 @@ class Records:
 
     Attributes:
         origin: The clock at the beginning of the run.
-        stopping: Set when no further turn shall begin.
+        step: Of the ramp.
         open: Sessions that are welcomed and alive.
+        next_number: Of the next session; grows by ``stride``, the number of client processes.
     """
 
     origin: float
     clock: Callable[[], float] = time.monotonic
     step: int = 0
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     turns: list[TurnRecord] = field(default_factory=list)
     sessions: list[SessionRecord] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     open: int = 0
     next_number: int = 0
+    stride: int = 1
 
     @property
     def now_s(self) -> float:
@@ -114,8 +115,9 @@ class Records:
 
     def number(self) -> int:
         """The next session's number."""
-        self.next_number += 1
-        return self.next_number - 1
+        number = self.next_number
+        self.next_number += self.stride
+        return number
 
 
 class _Vanished(Exception):
@@ -132,7 +134,7 @@ class _Visit:
 
 
 class Client:
-    """One place in the crowd; as long as the run lasts, somebody takes it.
+    """One place in the crowd; until it is told to stop, somebody takes it.
 
     Args:
         place: From 0; decides about formats, modes and every draw.
@@ -168,13 +170,18 @@ class Client:
         self._random = random.Random(f"{scenario.seed}/{place}")
         self._spoken = place  # everybody begins with another sentence
         self._interruptions = place
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin no further turn: leave after the one in progress."""
+        self._stopping.set()
 
     async def run(self) -> None:
-        """Come and go until the run stops; cancelling ends a session at once.
+        """Come and go until `stop`; cancelling ends a session at once.
 
         Who is refused comes again, unless the scenario counts on who is refused.
         """
-        while not self._records.stopping.is_set():
+        while not self._stopping.is_set():
             outcome = await self._visit()
             if outcome == "refused" and self._scenario.bounds.refused_excess:
                 return
@@ -253,13 +260,13 @@ class Client:
             records.fault(kind, record.number, message or "as the scenario has it")
 
     async def _converse(self, visit: _Visit) -> SessionOutcome:
-        """Turn after turn, until enough, or the run stops."""
+        """Turn after turn, until enough, or `stop`."""
         limit = self._scenario.sessions.turns
-        while not self._records.stopping.is_set():
+        while not self._stopping.is_set():
             await self._rest(self._random.uniform(*self._scenario.speech.think_s))
             if visit.device.ended is not None:
                 raise visit.device.ended
-            if self._records.stopping.is_set():
+            if self._stopping.is_set():
                 break
             await self._turn(visit)
             visit.turns += 1
@@ -268,10 +275,10 @@ class Client:
         return "stopped"
 
     async def _rest(self, seconds: float) -> None:
-        """Wait, but not longer than the run lasts."""
+        """Wait, but not once it is time to leave."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._records.stopping.wait()
+                await self._stopping.wait()
 
     # -- a turn ---------------------------------------------------------------------------------
 

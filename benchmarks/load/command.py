@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from rich.live import Live
 from benchmarks.load.cores import parse_cores, pin
 from benchmarks.load.runner import Run, Target, serving
 from benchmarks.load.scenario import Scenario, bundled_scenarios, describe, load_scenario
+from benchmarks.load.tasks import beside
 from benchmarks.load.view import show, snapshot
 from benchmarks.reports.render import write_reports
 from benchmarks.results import Result
@@ -224,12 +226,12 @@ async def _watched(run: Run, console: Console, *, quiet: bool) -> Result:
     """Run, and show how it goes: live in a terminal, else one line per phase."""
     if quiet:
         return await run.execute()
-    view = asyncio.create_task(_view(run, console), name="view")
-    try:
+
+    def crashed(name: str, error: Exception) -> None:
+        console.print(f"the {name} crashed, the run goes on: {error!r}", markup=False)
+
+    async with beside({"view": partial(_view, run, console)}, crashed=crashed):
         return await run.execute()
-    finally:
-        view.cancel()
-        await asyncio.wait({view})
 
 
 async def _view(run: Run, console: Console) -> None:

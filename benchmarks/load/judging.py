@@ -22,6 +22,7 @@ def judge_step(step: Step, unloaded: Step, scenario: Scenario) -> tuple[Bound, .
     bounds = scenario.bounds
     found = [
         _failed_turns(step, bounds),
+        _present(step, bounds),
         _above(
             "loop_lag_p99_ms",
             bounds.loop_lag_p99_ms,
@@ -105,6 +106,17 @@ def _failed_turns(step: Step, bounds: Bounds) -> Bound | None:
         return Bound("failed_turns", bounds.failed_turns, None, broken=True, note=note)
     share = step.failed_turns / step.turns
     return _above("failed_turns", bounds.failed_turns, share, "share of the turns that failed")
+
+
+def _present(step: Step, bounds: Bounds) -> Bound | None:
+    """Devices that could not come, or were thrown out, leave the others a lighter step."""
+    if bounds.sessions_open < 0:
+        return None
+    share = step.sessions_open / step.sessions
+    note = "least share of the devices that are in their sessions when the step ends"
+    return Bound(
+        "sessions_open", bounds.sessions_open, share, share < bounds.sessions_open, note=note
+    )
 
 
 def _latency(step: Step, unloaded: Step, bounds: Bounds) -> Bound | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -175,12 +176,13 @@ def word_errors(reference: str, said: str) -> float | None:
     return float(jiwer.wer(reference, said, reference_transform=form, hypothesis_transform=form))
 
 
-def with_turns(step: Step, turns: Iterable[TurnRecord]) -> Step:
+def with_turns(step: Step, turns: Sequence[TurnRecord]) -> Step:
     """The step with what was measured on those of the turns that began in it."""
     mine = [turn for turn in turns if turn.step == step.index]
     good = [turn for turn in mine if not turn.failed]
     return replace(
         step,
+        reply_share=_reply_share(step, turns),
         turns=len(mine),
         failed_turns=len(mine) - len(good),
         latency_ms=Distribution.of(turn.first_audio_ms for turn in good),
@@ -189,6 +191,19 @@ def with_turns(step: Step, turns: Iterable[TurnRecord]) -> Step:
         overhead_ms=Distribution.of(turn.overhead_ms for turn in good),
         underruns=sum(turn.underruns for turn in mine),
     )
+
+
+def _reply_share(step: Step, turns: Iterable[TurnRecord]) -> float | None:
+    """Time in which replies were played, by the sessions' time; of turns of any step."""
+    whole = (step.end_s - step.begin_s) * step.sessions_open
+    if whole <= 0:
+        return None
+    played = math.fsum(
+        max(0.0, min(turn.reply_end_s, step.end_s) - max(turn.play_start_s, step.begin_s))
+        for turn in turns
+        if turn.play_start_s is not None and turn.reply_end_s is not None
+    )
+    return played / whole
 
 
 def totals(

@@ -11,21 +11,24 @@ import asyncio
 import dataclasses
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from benchmarks.impairment.link import Cut, CutKind
 from benchmarks.impairment.profiles import PROFILES
 from benchmarks.impairment.relay import Relay
-from benchmarks.load.clients import Client, Records, UtteranceBank
+from benchmarks.load.clients import Records
 from benchmarks.load.cores import pin
+from benchmarks.load.crowd import Crowd, bank_of
 from benchmarks.load.judging import judge_run, judge_step, knee, limited_by
 from benchmarks.load.machine import machine, versions
 from benchmarks.load.measurement import totals, with_turns, word_errors
+from benchmarks.load.ramp import next_count
 from benchmarks.load.scenario import Scenario, ScenarioError
 from benchmarks.load.server_metrics import (
     SAMPLE_S,
@@ -34,6 +37,8 @@ from benchmarks.load.server_metrics import (
     Sampler,
     server_totals,
 )
+from benchmarks.load.tasks import Work, beside
+from benchmarks.load.threads import thread_seconds
 from benchmarks.report import Histogram
 from benchmarks.results import Result, Step
 from gateway.client.server_process import serve
@@ -47,6 +52,11 @@ _CLIENT_LAG_MS: Final = 20.0
 _CLIENT_CORE: Final = 0.7
 _LAST_S: Final = 5.0
 """For the sessions to close, after which they are cancelled."""
+_COME_S: Final = 20.0
+"""For the devices of a step to be welcomed."""
+_LEAVE_S: Final = 15.0
+"""For those that a smaller step sends away to finish what they say."""
+_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +68,16 @@ class Target:
         key: Bearer key.
         served: Whether the run started it.
         flags: With which flags.
+        pid: Its process, if the run started it.
+        cores: Cores that it was kept on; any if empty.
     """
 
     url: str
     key: str | None = None
     served: bool = False
     flags: tuple[str, ...] = ()
+    pid: int | None = None
+    cores: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,7 @@ async def serving(
     async with serve(*flags) as server:
         if cores:
             pin(server.pid, cores)
-        yield Target(server.url, served=True, flags=flags)
+        yield Target(server.url, served=True, flags=flags, pid=server.pid, cores=cores)
 
 
 class Run:
@@ -142,7 +156,7 @@ class Run:
             target.url, self._load, origin=self._origin, clock=clock, key=target.key
         )
         self._steps: list[Step] = []
-        self._clients: list[tuple[Client, asyncio.Task[None]]] = []
+        self._present = 0
         self._random = random.Random(scenario.seed)
         self._over = asyncio.Event()
         self._incomplete: str | None = None
@@ -186,36 +200,32 @@ class Run:
         Raises:
             ClientError: The run is impossible.
         """
-        bank = self._bank()
+        bank = bank_of(self._scenario)
         if self._scored:
             word_errors("a word", "a word")
         await self._knock()
+        works: dict[str, Work] = {
+            "metrics": partial(self._sampler.run, self._sample_s),
+            "client lag": partial(measure_loop_lag, self._load.lag),
+            "watch": self._watch,
+        }
         async with self._network() as url:
-            background = [
-                asyncio.create_task(self._sampler.run(self._sample_s), name="metrics"),
-                asyncio.create_task(measure_loop_lag(self._load.lag), name="client lag"),
-                asyncio.create_task(self._watch(), name="watch"),
-            ]
-            try:
-                await self._climb(url, bank)
-                await self._drain()
-            finally:
-                for task in (*background, *(task for _, task in self._clients)):
-                    task.cancel()
-                await asyncio.gather(
-                    *background, *(task for _, task in self._clients), return_exceptions=True
-                )
+            crowd = Crowd(
+                url, self._target.key, self._scenario, bank, self._records, scored=self._scored
+            )
+            async with beside(works, crashed=self._crashed), crowd:
+                await self._climb(crowd)
+                await self._drain(crowd)
         await self._sampler.sample()
         return self._result()
 
-    # -- before ---------------------------------------------------------------------------------
+    def _crashed(self, name: str, error: Exception) -> None:
+        """Something that runs beside the devices ended by a mistake of its own."""
+        what = f"{name} crashed: {error!r}"
+        self._records.fault("crashed", detail=what)
+        self.stop(what)
 
-    def _bank(self) -> UtteranceBank:
-        speech = self._scenario.speech
-        names = speech.utterances
-        if speech.barge_in_share:
-            names += speech.interruptions
-        return UtteranceBank(names, frozenset(codec.up for codec in self._scenario.codecs))
+    # -- before ---------------------------------------------------------------------------------
 
     async def _knock(self) -> None:
         """Open and leave one session, so that what makes a run impossible is told in one line."""
@@ -259,20 +269,24 @@ class Run:
 
     # -- the ramp -------------------------------------------------------------------------------
 
-    async def _climb(self, url: str, bank: UtteranceBank) -> None:
-        """Step by step, until the last one, a broken bound, or a stop."""
-        for index, count in enumerate(self._scenario.steps):
-            self._records.step = index
+    async def _climb(self, crowd: Crowd) -> None:
+        """Step by step, until the ramp is over, or a stop."""
+        while (count := self._next()) is not None and not self._over.is_set():
+            index = len(self._steps)
+            crowd.begin(index)
             self._wanted = count
             self._phase = f"step {index + 1}: {count} devices come"
-            await self._fill(count, url, bank)
+            await self._gather(count, crowd)
             await self._wait(self._scenario.sessions.settle_s)
             if self._over.is_set():
                 return
-            step = await self._measured(index, count)
-            self._steps.append(step)
-            if self._over.is_set() or (self._scenario.is_ramp and not step.held):
-                return
+            self._steps.append(await self._measured(index, count))
+
+    def _next(self) -> int | None:
+        """Devices of the next step; None after the last one."""
+        scenario = self._scenario
+        outcomes = [(step.sessions, step.held or not scenario.is_ramp) for step in self._steps]
+        return next_count(scenario.steps, outcomes, scenario.sessions.resolution)
 
     async def _measured(self, index: int, count: int) -> Step:
         """A step that held its bounds, or the last of the attempts at it."""
@@ -288,40 +302,43 @@ class Run:
         self._phase = f"step {index + 1}: {count} devices talk{again}"
         return await self._measure(index, count)
 
-    async def _fill(self, count: int, url: str, bank: UtteranceBank) -> None:
-        """Let devices come, one after the other, until there are so many."""
+    async def _gather(self, count: int, crowd: Crowd) -> None:
+        """Let devices come, one after the other, or leave, until there are so many."""
         spread_s = self._scenario.sessions.spread_s
-        while len(self._clients) < count and not self._over.is_set():
-            place = len(self._clients)
-            client = Client(
-                place,
-                url,
-                self._target.key,
-                self._scenario,
-                bank,
-                self._records,
-                scored=self._scored,
-            )
-            self._clients.append(
-                (client, asyncio.create_task(client.run(), name=f"device {place}"))
-            )
+        while self._present < count and not self._over.is_set():
+            crowd.come(self._present)
+            self._present += 1
             await self._wait(spread_s * self._random.uniform(0.5, 1.5))
+        if self._present > count:
+            self._phase = f"{self._present - count} devices leave"
+            while self._present > count:
+                self._present -= 1
+                crowd.leave(self._present)
+            await crowd.gone(_LEAVE_S)
+        if self._scenario.is_ramp:
+            await self._welcomed(count)
+
+    async def _welcomed(self, count: int) -> None:
+        """Wait until so many sessions are open; a server may take its time, but not for ever."""
+        deadline = self._clock() + _COME_S
+        while self._records.open < count and self._clock() < deadline and not self._over.is_set():
+            await self._wait(_LOOK_S)
 
     async def _measure(self, index: int, count: int) -> Step:
         """One step, from the moment at which all of its devices are there."""
-        begin = self._mark()
-        await self._sampler.sample()
-        page = self._page()
-        await self._wait(self._scenario.sessions.duration_s)
-        await self._sampler.sample()
-        pages = page, self._page()
-        return self._judged(self._summed_up(index, count, begin, self._mark(), pages))
+        begin = await self._mark()
+        await self._wait(self._scenario.duration_s(index))
+        return self._judged(self._summed_up(index, count, begin, await self._mark()))
 
-    def _mark(self) -> _Mark:
-        return _Mark(self._records.now_s, self._load.cpu_s())
-
-    def _page(self) -> MetricsPage | None:
-        return self._sampler.pages[-1] if self._sampler.pages else None
+    async def _mark(self) -> _Mark:
+        await self._sampler.sample()
+        pid = self._target.pid
+        return _Mark(
+            self._records.now_s,
+            self._load.cpu_s(),
+            self._sampler.pages[-1] if self._sampler.pages else None,
+            None if pid is None else thread_seconds(pid).get(pid),
+        )
 
     def _summed_up(
         self,
@@ -329,7 +346,6 @@ class Run:
         count: int,
         begin: _Mark,
         end: _Mark,
-        pages: tuple[MetricsPage | None, MetricsPage | None],
     ) -> Step:
         records = self._records
         span = end.at_s - begin.at_s
@@ -352,7 +368,9 @@ class Run:
                 default=None,
             ),
         )
-        return _with_server(step, *pages)
+        if begin.loop_s is not None and end.loop_s is not None and span:
+            step = replace(step, loop_cores=(end.loop_s - begin.loop_s) / span)
+        return _with_server(step, begin.page, end.page)
 
     def _judged(self, step: Step) -> Step:
         """The step with the turns that are over by now, and its bounds."""
@@ -366,27 +384,16 @@ class Run:
 
     # -- the end --------------------------------------------------------------------------------
 
-    async def _drain(self) -> None:
+    async def _drain(self, crowd: Crowd) -> None:
         """Begin no further turn, and let those in progress end."""
         self._phase = "the last turns end"
-        self._records.stopping.set()
-        tasks = [task for _, task in self._clients]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self._scenario.sessions.drain_s + _LAST_S)
-            for task in late:
-                task.cancel()
-            for ended in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(ended, Exception):
-                    self._note_crash(ended)
+        await crowd.drain(self._scenario.sessions.drain_s + _LAST_S)
+        crashed = [each for each in self._records.faults if each.kind == "device_crashed"]
+        if crashed:
+            self._incomplete = self._incomplete or crashed[0].detail
         # A slow turn is over only now, and belongs to the step in which it began.
         for index, step in enumerate(self._steps):
             self._steps[index] = self._judged(step)
-
-    def _note_crash(self, error: Exception) -> None:
-        """A device ended by a mistake of its own: say so, and keep what was measured."""
-        what = f"a device crashed: {error!r}"
-        self._records.fault("device_crashed", detail=what)
-        self._incomplete = self._incomplete or what
 
     async def _wait(self, seconds: float) -> None:
         """Sleep, but not after the run was stopped."""
@@ -412,7 +419,9 @@ class Run:
             client_cores=_client_cores(self._steps),
         )
         bounds = judge_run(self._scenario, summary, records.sessions)
-        held = knee(self._steps) if self._scenario.is_ramp else None
+        # A ramp that came near its knee from both sides is read from the left.
+        steps = sorted(self._steps, key=lambda step: step.sessions)
+        held = knee(steps) if self._scenario.is_ramp else None
         return Result(
             scenario=self._scenario.name,
             settings=_plain(self._scenario),
@@ -424,17 +433,18 @@ class Run:
             url=self._target.url,
             served=self._target.served,
             server_flags=self._target.flags,
+            server_cores=tuple(sorted(self._target.cores)),
             incomplete=self._incomplete,
             totals=summary,
             server=server_totals(sampler.pages, sampler.samples),
-            steps=tuple(self._steps),
+            steps=tuple(steps),
             turns=tuple(records.turns),
             sessions=tuple(sorted(records.sessions, key=lambda each: each.number)),
             samples=tuple(sampler.samples),
             faults=tuple(records.faults),
             knee=held,
-            sessions_per_core=_sessions_per_core(self._steps, held),
-            limited_by=limited_by(self._steps) if self._scenario.is_ramp else None,
+            sessions_per_core=_sessions_per_core(steps, held),
+            limited_by=limited_by(steps) if self._scenario.is_ramp else None,
             bounds=bounds,
             notes=self._notes(summary.client_lag_p99_ms, summary.turns),
             passed=self._passed(held) and not any(bound.broken for bound in bounds),
@@ -466,10 +476,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A moment, and the client's processor time at it."""
+    """A moment, and what had been used until then: by the client, and by the server."""
 
     at_s: float
     cpu_s: float
+    page: MetricsPage | None
+    loop_s: float | None
 
 
 def _with_server(step: Step, before: MetricsPage | None, after: MetricsPage | None) -> Step:
@@ -507,7 +519,7 @@ def _client_cores(steps: list[Step]) -> float:
     return used / span if span else 0.0
 
 
-def _sessions_per_core(steps: list[Step], held: int | None) -> float | None:
+def _sessions_per_core(steps: Sequence[Step], held: int | None) -> float | None:
     """Sessions at the knee by the cores that the server used for them."""
     at_knee = next((step for step in steps if step.sessions == held), None)
     if at_knee is None or not at_knee.server_cores:

@@ -87,7 +87,17 @@ class SessionPlan:
     ramp: tuple[int, ...] = _key(
         (), "devices at once, step by step; the first step is the unloaded one", least=1
     )
+    resolution: float = _key(
+        0.0,
+        "steps between the last that held and the first that broke, until they are so near, "
+        "in parts; 0: none",
+        least=0,
+        most=1,
+    )
     duration_s: float = _key(10.0, "measured time, of each step of a ramp", least=0.1, most=604_800)
+    unloaded_s: float = _key(
+        0.0, "measured time of a ramp's first step; 0: as the others", least=0, most=604_800
+    )
     settle_s: float = _key(
         1.0, "between the last device's start and the measured time", least=0, most=600
     )
@@ -185,6 +195,12 @@ class Bounds:
     latency_ratio: float = _key(-1.0, "p95 turn latency to that of the first step", least=-1)
     loop_lag_p99_ms: float = _key(-1.0, "of the server", least=-1)
     client_core: float = _key(-1.0, "share of its core that the client takes", least=-1, most=1)
+    sessions_open: float = _key(
+        -1.0,
+        "least share of the devices that are in their sessions when a step ends",
+        least=-1,
+        most=1,
+    )
     refused_excess: bool = _key(
         False, "exactly the devices beyond server.max_sessions are refused, with 503"
     )
@@ -222,6 +238,11 @@ class Scenario:
     def steps(self) -> tuple[int, ...]:
         """Devices at once, step by step; one step without a ramp."""
         return self.sessions.ramp or (self.sessions.count,)
+
+    def duration_s(self, step: int) -> float:
+        """Measured time of a step by its index."""
+        plan = self.sessions
+        return plan.unloaded_s if step == 0 and plan.unloaded_s else plan.duration_s
 
     @property
     def is_ramp(self) -> bool:

@@ -136,18 +136,45 @@ def _facts(result: Result) -> Iterator[str]:
             f"server: {server.cpu_s:.1f} s of processor time, {server.rss_end_bytes / 2**20:.0f} "
             f"MiB, loop lag p99 not above {server.loop_lag_p99_ms} ms"
         )
-    for step in result.steps[-1:]:
-        if step.cpu_per_session is not None:
-            yield f"server: {step.cpu_per_session:.2%} of a core per session, {_shares(step)}"
     yield from _capacity(result)
+    yield from _costs(result)
 
 
 def _capacity(result: Result) -> Iterator[str]:
     if result.knee is not None:
         more = "" if result.limited_by is None else f"; then {result.limited_by} broke"
-        yield f"knee: {result.knee} sessions{more}"
+        yield f"knee: {result.knee} sessions{_where(result)}{more}"
     if result.sessions_per_core is not None:
-        yield f"sessions per core at the knee: {result.sessions_per_core:.0f}"
+        yield (
+            f"sessions per core at the knee: {result.sessions_per_core:.0f} "
+            "(by the processor time that the server took)"
+        )
+
+
+def _where(result: Result) -> str:
+    """The cores that the knee is the knee of."""
+    cores = len(result.server_cores)
+    return f" on {cores} core{'s' if cores > 1 else ''}" if cores else ""
+
+
+def _costs(result: Result) -> Iterator[str]:
+    """What a session costs, of the step at the knee, or of the last one."""
+    at_knee = [step for step in result.steps if step.sessions == result.knee]
+    for step in (at_knee or list(result.steps))[-1:]:
+        if step.reply_share is not None:
+            yield f"{step.sessions} devices: a reply plays {step.reply_share:.0%} of the time"
+        if step.cpu_per_session is not None:
+            yield f"cost of a session-second: {_split(step)}; {_shares(step)}"
+
+
+def _split(step: Step) -> str:
+    assert step.cpu_per_session is not None, "asked of steps that know it"
+    whole = f"{step.cpu_per_session * 1000:.2f} ms of the server's processor time"
+    if step.loop_cores is None or step.server_cores is None or not step.sessions_open:
+        return whole
+    loop_ms = step.loop_cores / step.sessions_open * 1000
+    others_ms = max(0.0, step.cpu_per_session * 1000 - loop_ms)
+    return f"{whole} (event loop {loop_ms:.2f} ms, other threads {others_ms:.2f} ms)"
 
 
 def _shares(step: Step) -> str:

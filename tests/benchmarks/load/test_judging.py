@@ -11,12 +11,13 @@ from benchmarks.results import Bound, Distribution, SessionRecord, Step, Totals
 CAPACITY = load_scenario("capacity")
 
 
-def step(index=0, sessions=10, *, p95=800.0, failed=0, lag=10.0, client=0.3, turns=1000):
+def step(index=0, sessions=10, *, p95=800.0, failed=0, lag=10.0, client=0.3, turns=1000, away=0):
     return Step(
         index,
         0.0,
         10.0,
         sessions,
+        sessions_open=sessions - away,
         turns=turns,
         failed_turns=failed,
         latency_ms=Distribution.of([p95] * 20),
@@ -42,6 +43,7 @@ def test_a_step_at_its_bounds_holds_them():
         (step(lag=50.0), "loop_lag_p99_ms"),
         (step(lag=float("inf")), "loop_lag_p99_ms"),
         (step(client=0.71), "client_core"),
+        (step(away=1), "sessions_open"),
     ],
 )
 def test_a_step_beyond_a_bound_breaks_it_and_no_other(one, name):

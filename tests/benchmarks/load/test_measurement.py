@@ -175,3 +175,14 @@ def test_a_step_takes_its_own_turns():
     found = with_turns(step, [turn(), mine])
     assert (found.turns, found.failed_turns) == (1, 0)
     assert found.latency_ms.p95 == pytest.approx(200)
+
+
+def test_the_share_of_replies_counts_what_was_played_within_the_step():
+    step = Step(1, 10.0, 20.0, 2, sessions_open=2)
+
+    def reply(begin, end, index=1):
+        return TurnRecord(0, 0, index, "spoken", "x", "y", play_start_s=begin, reply_end_s=end)
+
+    turns = [reply(8.0, 11.0, 0), reply(12.0, 16.0), reply(19.0, 25.0), reply(None, None)]
+    assert with_turns(step, turns).reply_share == pytest.approx((1 + 4 + 1) / 20)
+    assert with_turns(Step(1, 10.0, 20.0, 2), turns).reply_share is None

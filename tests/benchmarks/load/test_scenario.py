@@ -138,3 +138,9 @@ def test_the_readme_lists_every_scenario_and_every_key():
     assert table("scenarios") == scenarios
     keys = [f"| `{key}` | `{json.dumps(value)}` | {text} |" for key, value, text in describe()]
     assert table("keys") == keys
+
+
+def test_the_first_step_of_a_ramp_may_last_longer():
+    scenario = parse_scenario("mine", "[sessions]\nramp = [2, 4]\nduration_s = 3\nunloaded_s = 9")
+    assert [scenario.duration_s(index) for index in range(3)] == [9, 3, 3]
+    assert parse_scenario("mine", "[sessions]\nduration_s = 3").duration_s(0) == 3
