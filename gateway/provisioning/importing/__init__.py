@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.provisioning.importing.command import import_models
 from gateway.provisioning.importing.discovery import discover, survey
 from gateway.provisioning.importing.found import Found, FoundFile, Survey
+from gateway.provisioning.importing.importer import import_models
 from gateway.provisioning.importing.transfer import How
 
 __all__ = ["Found", "FoundFile", "How", "Survey", "discover", "import_models", "survey"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.provisioning.importing import archives
+from gateway.provisioning.importing import unpacking
 from gateway.provisioning.importing.archives import is_archive, unpack
 from pipeline.errors import ModelError
 from tests.gateway.provisioning.importing.layouts import contents
@@ -149,7 +149,7 @@ def test_a_zip_is_held_to_the_same(tmp_path, target):
 
 
 def test_bombs_end_early(tmp_path, target, monkeypatch):
-    monkeypatch.setattr(archives, "_RATIO_FROM", 1 << 20)
+    monkeypatch.setattr(unpacking, "RATIO_FROM", 1 << 20)
     zeros = bytes(64 << 20)
     message = refusal(zipped(tmp_path / "x.zip", content=zeros), target)
     assert "it is a bomb" in message
@@ -169,7 +169,7 @@ def test_a_claim_beyond_the_disk_is_refused_before_anything_is_written(tmp_path,
 
 
 def test_more_entries_than_any_model_has_are_refused(tmp_path, target, monkeypatch):
-    monkeypatch.setattr(archives, "_MAX_ENTRIES", 10)
+    monkeypatch.setattr(unpacking, "_MAX_ENTRIES", 10)
     files = [member(f"f{number}", b"") for number in range(11)]
     assert "more than 10 entries" in refusal(tar(tmp_path / "x.tar", *files), target)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from gateway.provisioning.importing import archives, transfer
+from gateway.provisioning.importing import transfer, unpacking
 from tests.gateway.provisioning.importing.conftest import Small
 from tests.gateway.provisioning.importing.layouts import (
     COMMIT,
@@ -212,7 +212,7 @@ def test_it_is_refused(
     capsys,
     monkeypatch,
 ):
-    monkeypatch.setattr(archives, "_RATIO_FROM", 1 << 20)
+    monkeypatch.setattr(unpacking, "RATIO_FROM", 1 << 20)
     parley_import(store, small.gguf, "--as", "sound")
     before = contents(store)
     capsys.readouterr()
@@ -239,7 +239,7 @@ def test_a_file_that_changes_while_it_is_imported_is_not_installed(
         random_gguf.write(path, random_gguf.Geometry(32, 32, 1), seed=9)
         return honest(*arguments)
 
-    monkeypatch.setattr("gateway.provisioning.importing.command.check_room", substitute)
+    monkeypatch.setattr("gateway.provisioning.importing.importer.check_room", substitute)
     assert main(["models", "import", str(path), "--store", str(store)]) == 2
     assert "has the SHA-256" in capsys.readouterr().err
     assert contents(store) == {}
