@@ -70,6 +70,8 @@ PURE = (
     "pipeline/engines/reply_text.py",
     "pipeline/engines/token_history.py",
     "pipeline/engines/word_alignment.py",
+    "gateway/provisioning/importing/naming.py",
+    "gateway/provisioning/importing/plan.py",
     "gateway/sessions/timeline.py",
 )
 """Modules that decide, and so neither wait nor read a clock; all of protocol/ does neither, too."""
