@@ -38,7 +38,7 @@ class Sizes:
     Attributes:
         solo_turns: Turns of the one device.
         crowd: Devices of the fixed number, which every peer can carry.
-        ramp: Whether the most devices are looked for.
+        ramp: Whether the most devices are looked for, by peers that are made for many in a process.
         idle: Quiet devices.
         calls: Short calls; only in a peer's first run, because they take long and are no matter
             of noise. Fewer than a hundred would show how pools fill, and not what is lost.
@@ -46,13 +46,13 @@ class Sizes:
         echo_s: For so long.
     """
 
-    solo_turns: int = 5
+    solo_turns: int = 4
     crowd: int = 8
     ramp: bool = True
     idle: int = 50
-    calls: int = 300
+    calls: int = 200
     echoes: int = 20
-    echo_s: float = 6.0
+    echo_s: float = 5.0
 
 
 FULL: Final = Sizes()
@@ -123,7 +123,7 @@ async def _converse(
     run.values["cpu.minute"] = some.cpu_per_session_s * 60
     run.values["sessions.by_cpu"] = 1 / some.cpu_per_session_s
     run.notes += complaints(some)
-    if sizes.ramp:
+    if sizes.ramp and server.peer.shares:
         await _ramp(server, run, terms, report)
     if sizes.calls:
         report(f"{sizes.calls} calls")

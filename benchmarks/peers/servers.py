@@ -20,10 +20,10 @@ from benchmarks.peers.environments import python_of
 from benchmarks.peers.links import Link, stream_link, websocket_link
 from benchmarks.peers.terms import RATE, Terms
 from benchmarks.peers.wires import (
+    BotWire,
     EchoWire,
     Message,
     ParleyWire,
-    PipecatWire,
     Wire,
     WyomingFraming,
     WyomingWire,
@@ -48,12 +48,14 @@ class Peer:
         title: What it is.
         wire: Makes a connection's wire.
         converses: Whether it takes turns; if not, it echoes.
+        shares: Whether it is made for many sessions in one process.
     """
 
     name: str
     title: str
     wire: Callable[[], Wire]
     converses: bool
+    shares: bool = True
 
     @property
     def requirements(self) -> Path:
@@ -75,7 +77,10 @@ PEERS: Final[Mapping[str, Peer]] = {
     peer.name: peer
     for peer in (
         Peer(PARLEY, "Parley, scripted engines", ParleyWire, converses=True),
-        Peer("pipecat", "pipecat, FastAPI WebSocket, stub services", PipecatWire, converses=True),
+        Peer("pipecat", "pipecat, FastAPI WebSocket, stub services", BotWire, converses=True),
+        Peer(
+            "livekit", "LiveKit agents, stub services, without its server", BotWire, converses=True
+        ),
         Peer("floor", "websockets, echo", EchoWire, converses=False),
         Peer("wyoming", "wyoming, echo over TCP", WyomingWire, converses=False),
     )

@@ -40,7 +40,7 @@ class Terms:
     stt_ms: int = 100
     llm_ms: int = 100
     tts_ms: int = 100
-    reply_words: int = 10
+    reply_words: int = 8
     character_s: float = 0.06
     reply_share: float = 0.3
 

@@ -12,13 +12,13 @@ from typing import Final, Protocol, TypeAlias
 from benchmarks.peers.terms import FRAME_SAMPLES, RATE
 
 __all__ = [
+    "BotWire",
     "EchoWire",
     "Framing",
     "Heard",
     "Kind",
     "Message",
     "ParleyWire",
-    "PipecatWire",
     "Wire",
     "WireError",
     "WyomingFraming",
@@ -65,8 +65,8 @@ _OTHER: Final = Heard(Kind.OTHER)
 _TURN_ENDED: Final = Heard(Kind.TURN_ENDED)
 _INTERRUPTED: Final = Heard(Kind.INTERRUPTED)
 _READY: Final = Heard(Kind.READY)
-_PIPECAT: Final = {"ready": _READY, "turn.stopped": _TURN_ENDED, "interrupt": _INTERRUPTED}
-"""What the messages of pipecat/server.py mean."""
+_BOT: Final = {"ready": _READY, "turn.stopped": _TURN_ENDED, "interrupt": _INTERRUPTED}
+"""What their messages mean."""
 
 
 class Wire(Protocol):
@@ -124,8 +124,8 @@ class EchoWire:
         return Heard(Kind.AUDIO, (len(message) - _HEADER.size) // 2)
 
 
-class PipecatWire:
-    """Raw PCM both ways, as the serializer in pipecat/server.py has it."""
+class BotWire:
+    """Raw PCM both ways and a few messages, as pipecat/server.py and livekit/server.py have it."""
 
     path = "/ws"
     greets = True
@@ -144,13 +144,13 @@ class PipecatWire:
 
     def typed(self, text: str) -> Message:
         """Not here."""
-        raise WireError("this pipecat bot takes no text")
+        raise WireError("this bot takes no text")
 
     def read(self, message: Message) -> Heard:
         """Binary is audio; text tells what happened."""
         if isinstance(message, bytes):
             return Heard(Kind.AUDIO, len(message) // 2)
-        return _PIPECAT.get(json.loads(message).get("type"), _OTHER)
+        return _BOT.get(json.loads(message).get("type"), _OTHER)
 
 
 _HEADER: Final = struct.Struct(">BBHIII")

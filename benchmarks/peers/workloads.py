@@ -33,7 +33,7 @@ _CONNECTING: Final = 8
 _CALL_S: Final = 0.5
 _HUNG_UP_S: Final = 0.2
 """For a server to clear up after the calls."""
-_QUIET_S: Final = 3.0
+_QUIET_S: Final = 2.0
 _SETTLE_S: Final = 0.7
 _CALLS_AT_ONCE: Final = 10
 

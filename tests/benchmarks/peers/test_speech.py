@@ -6,10 +6,10 @@ from benchmarks.peers.terms import FRAME_BYTES, TERMS
 
 
 def test_the_terms_add_up_to_a_reply_for_a_third_of_the_time():
-    assert TERMS.reply == "This is a scripted answer, which is long enough to"
-    assert TERMS.reply_s == pytest.approx(3.0)
-    assert TERMS.reply_samples == 48_000
-    assert TERMS.cycle_s == 10.0
+    assert TERMS.reply == "This is a scripted answer, which is long"
+    assert TERMS.reply_s == pytest.approx(2.4)
+    assert TERMS.reply_samples == 38_400
+    assert TERMS.cycle_s == 8.0
     assert TERMS.stated_s == 0.7
 
 

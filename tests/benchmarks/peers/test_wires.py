@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from benchmarks.peers.terms import FRAME_BYTES
 from benchmarks.peers.wires import (
+    BotWire,
     EchoWire,
     Heard,
     Kind,
     ParleyWire,
-    PipecatWire,
     WireError,
     WyomingFraming,
     WyomingWire,
@@ -68,8 +68,8 @@ def test_a_frame_of_parley_s_counts_without_its_header():
     assert ParleyWire().read(bytes(16)) == Heard(Kind.AUDIO, 0)
 
 
-def test_pipecat_gets_and_sends_bare_pcm():
-    wire = PipecatWire()
+def test_a_bot_gets_and_sends_bare_pcm():
+    wire = BotWire()
     assert wire.frame(PAYLOAD) == PAYLOAD
     assert wire.read(PAYLOAD) == Heard(Kind.AUDIO, 320)
 
@@ -83,11 +83,11 @@ def test_pipecat_gets_and_sends_bare_pcm():
         ("other", Kind.OTHER),
     ],
 )
-def test_pipecat_s_messages_mean(kind, meaning):
-    assert PipecatWire().read(json.dumps({"type": kind})).kind is meaning
+def test_a_bot_s_messages_mean(kind, meaning):
+    assert BotWire().read(json.dumps({"type": kind})).kind is meaning
 
 
-@pytest.mark.parametrize("wire", [EchoWire(), PipecatWire(), WyomingWire()])
+@pytest.mark.parametrize("wire", [EchoWire(), BotWire(), WyomingWire()])
 def test_only_parley_takes_text(wire):
     with pytest.raises(WireError, match="takes no text"):
         wire.typed("Hello.")
