@@ -31,11 +31,22 @@ from pipeline.engines.thread import StopToken
 from pipeline.models import Catalogue, Profile
 from pipeline.threads import plan_threads
 
-__all__ = ["UNMEASURED", "Speeds", "Units", "calibrate", "compare"]
+__all__ = [
+    "ON_ONE_CORE",
+    "SENTENCE",
+    "UNMEASURED",
+    "Speeds",
+    "Units",
+    "calibrate",
+    "compare",
+    "least",
+    "spoken_question",
+]
 
-_ON_ONE_CORE: Final = Placement(plan_threads(1), {"stt": "cpu", "llm": "cpu", "tts": "cpu"})
+ON_ONE_CORE: Final = Placement(plan_threads(1), {"stt": "cpu", "llm": "cpu", "tts": "cpu"})
+"""The starter models' engines on one thread each."""
 _UTTERANCE: Final = "capital.wav"
-_SENTENCE: Final = "The weather will be sunny for most of the day, with a little rain at night."
+SENTENCE: Final = "The weather will be sunny for most of the day, with a little rain at night."
 _PROMPT: Final = "What is the capital of France, and how far away is the moon? " * 6
 _TOKENS: Final = 32
 _LEAST_RUNS: Final = 3
@@ -140,15 +151,15 @@ def calibrate(
 
 
 def _recognition(profile: Profile, seconds: float) -> float:
-    recognizer = load_recognizer(profile.recognizer, _ON_ONE_CORE)
-    job = RecognitionJob(_utterance(), HypothesisKind.FINAL)
-    return _least(
+    recognizer = load_recognizer(profile.recognizer, ON_ONE_CORE)
+    job = RecognitionJob(spoken_question(), HypothesisKind.FINAL)
+    return least(
         lambda: recognizer.utterance(language="en").recognize(job, stop=StopToken()), seconds
     )
 
 
 def _language(profile: Profile, seconds: float) -> tuple[float, float]:
-    model = load_language_model(profile.language_model, _ON_ONE_CORE)
+    model = load_language_model(profile.language_model, ON_ONE_CORE)
     talk = [Message("user", _PROMPT)]
     prefills: list[float] = []
     decodes: list[float] = []
@@ -170,34 +181,41 @@ def _language(profile: Profile, seconds: float) -> tuple[float, float]:
 
 
 def _voice(profile: Profile, seconds: float) -> float:
-    voice = load_voice(profile.voice, _ON_ONE_CORE)
+    voice = load_voice(profile.voice, ON_ONE_CORE)
 
     def speak() -> None:
-        for _ in voice.speak(SpeakJob(_SENTENCE), stop=StopToken()):
+        for _ in voice.speak(SpeakJob(SENTENCE), stop=StopToken()):
             pass
 
-    return _least(speak, seconds)
+    return least(speak, seconds)
 
 
 def _memory(seconds: float) -> float:
     source = np.ones(_BUFFER_BYTES, np.uint8)
     target = np.empty_like(source)
-    return _BUFFER_BYTES / _least(lambda: np.copyto(target, source), seconds)
+    return _BUFFER_BYTES / least(lambda: np.copyto(target, source), seconds)
 
 
-def _least(run: Callable[[], object], seconds: float) -> float:
-    """Return the CPU seconds of the quickest run."""
+def least(run: Callable[[], object], seconds: float, *, runs: int = _LEAST_RUNS) -> float:
+    """Return the CPU seconds of the quickest run; the first one, which warms up, does not count.
+
+    Args:
+        run: What to measure.
+        seconds: To go on for.
+        runs: Made at least.
+    """
     run()
     costs: list[float] = []
     end = time.monotonic() + seconds
-    while len(costs) < _LEAST_RUNS or (time.monotonic() < end and len(costs) < 50):
+    while len(costs) < runs or (time.monotonic() < end and len(costs) < 50):
         began = time.process_time()
         run()
         costs.append(time.process_time() - began)
     return max(min(costs), 1e-6)
 
 
-def _utterance() -> Float32Audio:
+def spoken_question() -> Float32Audio:
+    """Return a bundled utterance of some two seconds, 16 kHz in [-1, 1]."""
     content = files("gateway.client").joinpath("utterances", _UTTERANCE)
     with content.open("rb") as file, wave.open(file) as recording:
         samples = np.frombuffer(recording.readframes(recording.getnframes()), "<i2")

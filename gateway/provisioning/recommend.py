@@ -15,19 +15,30 @@ from rich.console import Console
 from rich.markup import escape
 
 from gateway import config as configuration
+from gateway.config import Config
 from gateway.engine_loading import PROBES
 from gateway.provisioning.calibration import UNMEASURED, Speeds, calibrate, compare
 from gateway.provisioning.costs import CostBook, read_costs
 from gateway.provisioning.fitting import PROCESS_BYTES, Candidate, Recommendation, recommend
 from gateway.provisioning.hardware import Hardware, read_hardware
-from gateway.provisioning.profiles import catalogue_of
+from gateway.provisioning.installed import MeasuredCosts, measure_installed
+from gateway.provisioning.profiles import catalogue_of, installed_profile
+from pipeline.errors import ModelError
 from pipeline.models import Model, Profile
 
 __all__ = ["add_arguments", "candidate", "run"]
 
 
-def candidate(profile: Profile, costs: CostBook, speeds: Speeds) -> Candidate:
+def candidate(
+    profile: Profile, costs: CostBook, speeds: Speeds, measured: MeasuredCosts | None = None
+) -> Candidate:
     """Return what a profile needs and costs.
+
+    Args:
+        profile: Which.
+        costs: Of measured geometries.
+        speeds: Of this machine.
+        measured: What some models were found to cost here; goes before ``costs``.
 
     Raises:
         ModelError: If nothing comparable was ever measured.
@@ -43,9 +54,15 @@ def candidate(profile: Profile, costs: CostBook, speeds: Speeds) -> Candidate:
         _quantization(thinks),
         _memory_of(hears, 1.0) + language + _memory_of(speaks, 1.7) + PROCESS_BYTES,
         (max(_memory_of(hears, 1.0), weights // 2) + language, weights + language),
-        costs.recognition(hears, speeds),
-        costs.language(thinks, speeds),
-        costs.voice(speaks, speeds),
+        measured.recognition
+        if measured and measured.recognizer == hears.id
+        else costs.recognition(hears, speeds),
+        measured.language
+        if measured and measured.language_model == thinks.id
+        else costs.language(thinks, speeds),
+        measured.speech
+        if measured and measured.voice == speaks.id
+        else costs.voice(speaks, speeds),
         is_last_resort=profile.name == "starter",
     )
 
@@ -90,10 +107,13 @@ def run(arguments: argparse.Namespace) -> int:
     catalogue = catalogue_of(config)
     costs = read_costs(catalogue.models)
     hardware = read_hardware()
-    speeds = _speeds(costs) if not arguments.no_calibration else UNMEASURED
+    speeds, measured = UNMEASURED, None
+    if not arguments.no_calibration:
+        speeds, measured = _speeds(costs), _measured(config)
     profiles = [catalogue.profile(name) for name in catalogue.profiles]
     ordered = sorted(profiles, key=_weight, reverse=True)
-    found = recommend(hardware, [candidate(each, costs, speeds) for each in ordered], speeds)
+    candidates = [candidate(each, costs, speeds, measured) for each in ordered]
+    found = recommend(hardware, candidates, speeds)
     hints = _gpu_hints(found, PROBES)
     if arguments.json:
         document = _document(hardware, speeds, costs, found, hints)
@@ -114,6 +134,21 @@ def _speeds(costs: CostBook) -> Speeds:
     with console.status("measuring this machine (about 10 s) ...") as status:
         here = calibrate(report=lambda step: status.update(f"measuring this machine: {step} ..."))
     return compare(here, costs.units)
+
+
+def _measured(config: Config) -> MeasuredCosts | None:
+    """Measure the profile that is configured, if it is another than the starter and installed."""
+    if config.models.profile == "starter":
+        return None
+    try:
+        profile = installed_profile(config)
+    except ModelError:
+        return None  # not installed yet: that is what is to be decided
+    console = Console(stderr=True)
+    with console.status(f"measuring profile {profile.name} ...") as status:
+        return measure_installed(
+            profile, report=lambda name: status.update(f"measuring {name} ...")
+        )
 
 
 def _gpu_hints(found: Recommendation, probes: Mapping[str, Callable[[], str]]) -> tuple[str, ...]:
