@@ -120,7 +120,7 @@ def _counted(result: Result) -> Iterator[str]:
     if totals.errors:
         codes = ", ".join(f"{cell(code)} {count:,}" for code, count in totals.errors.items())
         yield f"errors: {codes}"
-    yield f"{totals.underruns:,} underruns in {totals.replies_with_underruns:,} replies"
+    yield f"{totals.underruns:,} underruns, in {totals.replies_with_underruns:,} turns"
     if totals.wer is not None:
         yield f"word errors {share_text(totals.wer)}"
     if totals.sequence_gaps:

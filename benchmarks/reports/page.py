@@ -74,7 +74,7 @@ def tiles(result: Result) -> list[tuple[str, str, str]]:
     if result.sessions_per_core is not None:
         found.append(("sessions per core", number_text(result.sessions_per_core), "at the knee"))
     if totals.turns:
-        text = f"in {_counted(totals.replies_with_underruns, 'reply', 'replies')}"
+        text = f"in {totals.replies_with_underruns:,} of {_counted(totals.turns, 'turn', 'turns')}"
         found.append(("underruns", f"{totals.underruns:,}", text))
     if totals.wer is not None:
         found.append(("word errors", share_text(totals.wer), "of the words of all references"))
@@ -255,8 +255,8 @@ def _steps(result: Result) -> Markup | None:
     if len(result.steps) < 2:
         return None
     heads = ["sessions", "bounds", "turns", "failed", "refused", "p50 ms", "p95 ms", "overhead p95",
-             "underruns", "lag p99 ms", "server cores", "core / session", "memory",
-             "client cores"]  # fmt: skip
+             "underruns", "lag p99 ms", "server cores", "of them loop", "core / session",
+             "reply plays", "memory", "client cores"]  # fmt: skip
     return _table(heads, (_step_row(step) for step in result.steps), words=2)
 
 
@@ -275,7 +275,9 @@ def _step_row(step: Step) -> list[Content]:
         f"{step.underruns:,}",
         ms_text(step.loop_lag_p99_ms),
         _plain(step.server_cores),
+        _plain(step.loop_cores),
         _plain(step.cpu_per_session),
+        "-" if step.reply_share is None else share_text(step.reply_share),
         bytes_text(step.server_rss_bytes),
         _plain(step.client_cores),
     ]

@@ -61,7 +61,7 @@ async def measure_media(
         codec,
         step.sessions_open,
         step.cpu_per_session,
-        _reply_share(result, step),
+        step.reply_share or 0.0,
         step.loop_lag_p99_ms,
         step.client_cores,
     )
@@ -107,7 +107,7 @@ async def measure_ramp(
         tuple(map(_ramp_step, result.steps)),
         result.knee,
         result.limited_by,
-        _reply_share(result, held or result.steps[-1]),
+        (held or result.steps[-1]).reply_share or 0.0,
         result.notes,
     )
 
@@ -134,14 +134,3 @@ def _ramp_step(step: Step) -> RampStep:
         step.engine_busy,
         tuple(bound.name for bound in step.bounds if bound.broken),
     )
-
-
-def _reply_share(result: Result, step: Step) -> float:
-    """Share of the time in which devices heard the agent, by the turns that began in a step."""
-    heard_ms = sum(
-        turn.heard_ms
-        for turn in result.turns
-        if turn.begin_s is not None and step.begin_s <= turn.begin_s < step.end_s
-    )
-    time_ms = (step.end_s - step.begin_s) * step.sessions * 1000
-    return heard_ms / time_ms if time_ms else 0.0

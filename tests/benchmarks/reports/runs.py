@@ -123,9 +123,11 @@ def ramp():
         steps.append(
             Step(
                 index, begin, begin + 40, count, count, 0, len(latencies), int(index == 4), found,
-                found, found, Distribution.of([1.0]), 0, 0.01 * count, 0.01,
-                (150 + count) << 20, lag, {"speech": 0.1 * index}, 0.004 * count, 1.0,
-                (
+                found, found, Distribution.of([1.0]), 0,
+                server_cores=0.01 * count, cpu_per_session=0.01, loop_cores=0.009 * count,
+                server_rss_bytes=(150 + count) << 20, loop_lag_p99_ms=lag, reply_share=0.3,
+                engine_busy={"speech": 0.1 * index}, client_cores=0.004 * count,
+                client_lag_p99_ms=1.0, bounds=(
                     Bound("loop_lag_p99_ms", 20.0, lag, lag > 20),
                     Bound("latency_ratio", 1.25, ratio, ratio > 1.25, "p95 to the first step's"),
                     Bound("client_core", 0.7, 0.004 * count, broken=False),
