@@ -102,6 +102,7 @@ class Wanted:
         key: Names it among downloads: its hash, or a hash of its URL.
         size: In bytes, if it is known.
         sha256: In hex, or "" if nobody knows it.
+        says: What the hash stands in, for messages.
     """
 
     label: str
@@ -109,6 +110,7 @@ class Wanted:
     key: str
     size: int | None
     sha256: str
+    says: str = "the models file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,8 +411,9 @@ class Download:
                 self._restart(part, "its pieces do not make the file")
                 raise _Again
             part.restart()
-            expected = f"expected {wanted.sha256}: it is another file, or was changed on its way"
-            self._refuse(f"its SHA-256 is {digest}, {expected}")
+            expected = f"expected {wanted.sha256}, which {wanted.says} has"
+            why = "it is another file, or was changed on its way"
+            self._refuse(f"its SHA-256 is {digest}, {expected}: {why}")
         part.close()
         self._store.place(part.path, sha256=digest)
         part.discard()

@@ -193,11 +193,11 @@ class _Pull:
 
     def _item(self, model: Model, file: ModelFile) -> _Item:
         location, url = self._mirror.locate(model, file), model.url(file)
-        digest, count = file.sha256, file.bytes
+        digest, count, says = file.sha256, file.bytes, "the models file"
         if not digest and (pin := self._store.accepted.pin(url)):
-            digest, count = pin.sha256, pin.bytes
+            digest, count, says = pin.sha256, pin.bytes, str(self._store.accepted.path)
         key = digest or f"url-{hashlib.sha256(url.encode()).hexdigest()}"
-        wanted = Wanted(f"{model.id}/{file.name}", location, key, count, digest)
+        wanted = Wanted(f"{model.id}/{file.name}", location, key, count, digest, says)
         return _Item(model, file, url, wanted)
 
     def _check_hashes(self, items: Sequence[_Item]) -> None:

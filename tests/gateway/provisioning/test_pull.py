@@ -472,6 +472,7 @@ async def test_a_hash_that_is_taken_on_trust_is_pinned(server, store, pulling):
     server.files["/acme/tiny/resolve/v1/starter.onnx"] = bytes(changed)
     (failure,) = (await pulling(wanted, accept_unverified=True)).failures
     assert "its SHA-256 is" in failure
+    assert f"which {store.accepted.path} has" in failure
 
 
 async def test_what_is_no_model_at_all_is_not_pinned(server, store, pulling):
