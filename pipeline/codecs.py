@@ -12,8 +12,7 @@ positions. PCM and G.711 of other rates are resampled, which holds samples back 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Protocol, Self, assert_never
+from typing import Final, NamedTuple, Protocol, Self, assert_never
 
 import numpy as np
 
@@ -34,8 +33,7 @@ _LITTLE_ENDIAN: Final = np.dtype("<i2")
 """Longer gaps are silent after this: what Opus invents has faded out by then."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedFrame:
+class EncodedFrame(NamedTuple):
     """One payload, ready to be sent.
 
     Attributes:

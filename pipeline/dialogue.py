@@ -517,8 +517,10 @@ class Dialogue:
         exchange = self._unfinished.get(response)
         if exchange is None or exchange.reply is None or exchange.reply.playout is None:
             return
-        exchange.reply.playout.on_sent(end_pts, self._clock(), self._round_trip())
-        self._moved(exchange)
+        if exchange.reply.playout.on_sent(end_pts, self._clock(), self._round_trip()):
+            self._moved(exchange)
+        elif exchange.reply.done:
+            exchange.moved.set()  # these may be the last: then it is known when all is heard
 
     @staticmethod
     def _moved(exchange: _Exchange) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pipeline.engines import Usage
 from pipeline.recognition import Partial, Transcript
@@ -161,9 +161,11 @@ class ReplyMark:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyAudio:
-    """One encoded frame. ``pts`` and ``samples`` at the output rate."""
+class ReplyAudio(NamedTuple):
+    """One encoded frame. ``pts`` and ``samples`` at the output rate.
+
+    A named tuple, as all that is made for every frame: a frozen dataclass takes four times as long.
+    """
 
     response: str
     pts: int

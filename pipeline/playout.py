@@ -75,19 +75,27 @@ class Playout:
         """Samples handed to the socket."""
         return self._sent
 
-    def on_sent(self, end_pts: int, now: float, round_trip: float = 0.0) -> None:
-        """Note that the frames up to ``end_pts`` were handed to the socket."""
+    def on_sent(self, end_pts: int, now: float, round_trip: float = 0.0) -> bool:
+        """Note that the frames up to ``end_pts`` were handed to the socket.
+
+        Returns:
+            Whether what `wait_before` said before may be too long now.
+        """
         if end_pts <= self._sent:
-            return
+            return False
         arrival = now + round_trip / 2
+        anchored = True
         if self._anchor_time == math.inf:
             self._anchor_time = arrival + self._settings.start_ms / 1000
         elif self._extrapolated(arrival) >= self._sent and arrival > self._anchor_time:
             # It had played everything and waited: time that passed then was not heard.
             self._anchor_time, self._anchor_pts = arrival, self._sent
+        else:
+            anchored = False
         self._sent = end_pts
         if not self.flushed:
             self._final = None  # "done" was about what the device had then
+        return anchored
 
     def on_report(self, pts: int, state: PlayoutState, now: float) -> None:
         """Take a device's report: ``pts`` samples have been heard."""

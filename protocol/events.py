@@ -827,8 +827,7 @@ class AudioEnded:
     pts: int
 
 
-@dataclass(frozen=True, slots=True)
-class AudioFrame:
+class AudioFrame(NamedTuple):
     """One frame of the server's speech.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from protocol.frames import mark_replay
 from protocol.sequence import is_after
@@ -11,8 +12,7 @@ from protocol.sequence import is_after
 __all__ = ["Replay", "SentLog"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     seq: int
     frame: str | bytes
     size: int

@@ -160,6 +160,8 @@ class Timers:
     idle_s: float = 600.0
 
 
+_START: Final = int(Flag.START)
+_END: Final = int(Flag.END)
 _USUAL_TIMERS: Final = Timers()
 _NOTHING: Final = Outcome()
 
@@ -761,7 +763,7 @@ class ServerProtocol:
                 f"audio payload has {size} bytes, the client takes {self.agreement.max_payload}; "
                 "encode shorter frames"
             )
-        flags = (Flag.START if frame.start else Flag.NONE) | (Flag.END if frame.end else Flag.NONE)
+        flags = (_START if frame.start else 0) | (_END if frame.end else 0)
         pts = frame.pts & 0xFFFFFFFF
         return self._link.pack(Frame(frame.stream, 0, pts, 0, frame.payload, flags), now)
 

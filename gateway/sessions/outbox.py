@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.waiting import Signal
 from protocol.codec import is_sequenced
@@ -17,8 +18,7 @@ MOST_BYTES = 512 * 1024
 MOST_ENTRIES = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An event to send. It has no number yet: that is given when the socket takes it."""
 
     event: ServerEvent
@@ -59,10 +59,12 @@ class Outbox:
         """Append an event to its lane; nothing may follow a farewell."""
         if self._closing is not None:
             return
-        lane = self._ordered if is_sequenced(event) else self._urgent
-        lane.append(Entry(event, re))
         if isinstance(event, AudioFrame):
             self._audio_bytes += len(event.payload)
+            self._ordered.append(Entry(event, re))
+        else:
+            lane = self._ordered if is_sequenced(event) else self._urgent
+            lane.append(Entry(event, re))
         self._changed.set()
 
     def close_reply(self, response: str, stream: int) -> None:
