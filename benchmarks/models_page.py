@@ -64,7 +64,7 @@ def filled(page: str, catalogue: Catalogue, costs: Costs) -> str:
     Raises:
         ValueError: If a mark is missing.
     """
-    tables = {"profiles": _profiles(catalogue)}
+    tables = {"profiles": _profiles(catalogue, costs)}
     tables |= {role: _models(catalogue, role, costs) for role in _HEADINGS}
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
@@ -81,20 +81,22 @@ def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _profiles(catalogue: Catalogue) -> str:
-    columns = ("Profile", "For", "Download", "Hears", "Thinks", "Speaks", "Languages")
+def _profiles(catalogue: Catalogue, costs: Costs) -> str:
+    columns = ("Profile", "For", "Download", "Memory", "Hears", "Thinks", "Speaks", "Languages")
     profiles = (catalogue.profile(name) for name in catalogue.profiles)
-    return _table(columns, (_profile_row(profile) for profile in profiles))
+    return _table(columns, (_profile_row(profile, costs) for profile in profiles))
 
 
-def _profile_row(profile: Profile) -> tuple[str, ...]:
+def _profile_row(profile: Profile, costs: Costs) -> tuple[str, ...]:
     main = (profile.recognizer, profile.language_model, profile.voice)
     download = sum(model.bytes or 0 for model in main if model.source is not None)
+    memory = sum(_memory(model, costs) for model in main)
     voices = ", ".join(f"{tag}: {model.id}" for tag, model in profile.voices.items())
     return (
         f"`{profile.name}`",
         profile.description,
         size(download) if download else "none",
+        f"{size(memory)} and 0.3 GB" if memory else _NONE,
         profile.recognizer.id,
         profile.language_model.id,
         profile.voice.id + (f"; {voices}" if voices else ""),
@@ -109,8 +111,7 @@ def _models(catalogue: Catalogue, role: Role, costs: Costs) -> str:
 
 
 def _model_row(model: Model, costs: Costs) -> tuple[str, ...]:
-    cost = costs.get(model.geometry, {})
-    memory = model.memory_bytes or cost.get("resident_bytes")
+    cost, memory = costs.get(model.geometry, {}), _memory(model, costs)
     return (
         f"`{model.id}`",
         _download(model),
@@ -119,6 +120,12 @@ def _model_row(model: Model, costs: Costs) -> tuple[str, ...]:
         model.licence + (" (note)" if model.licence_note else ""),
         _cost(cost) if cost else _NONE,
     )
+
+
+def _memory(model: Model, costs: Costs) -> int:
+    """Return what the catalogue says, or else what a shape like it took; 0 if nobody knows."""
+    measured = costs.get(model.geometry, {}).get("resident_bytes", 0)
+    return model.memory_bytes or int(measured)
 
 
 def _download(model: Model) -> str:
