@@ -3,7 +3,7 @@ from pathlib import Path
 from gateway.provisioning.importing.hugging_face import cache_folder, read_cache, repository_above
 from tests.gateway.provisioning.importing.layouts import COMMIT, hugging_face
 
-HOME = Path("/home/eve")
+HOME = Path("/home/user")
 OTHER = "f" * 40
 
 

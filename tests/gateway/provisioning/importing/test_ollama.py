@@ -3,7 +3,7 @@ from pathlib import Path
 from gateway.provisioning.importing.ollama import read_ollama, store_folder
 from tests.gateway.provisioning.importing.layouts import ollama
 
-HOME = Path("/home/eve")
+HOME = Path("/home/user")
 
 
 def test_the_store_is_where_the_environment_says():
