@@ -129,6 +129,8 @@ def _memory(model: Model, costs: Costs) -> int:
 
 
 def _download(model: Model) -> str:
+    if model.program:
+        return "a program"
     if model.source is None:
         return "brought along"
     known = [part.bytes for part in model.files if part.bytes is not None]

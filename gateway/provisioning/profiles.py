@@ -71,4 +71,4 @@ def installed_profile(config: Config) -> Profile:
 
 
 def _is_here(model: Model) -> bool:
-    return model.path.exists()
+    return bool(model.program) or model.path.exists()

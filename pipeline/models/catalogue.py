@@ -15,6 +15,7 @@ from pipeline.errors import ModelError
 from pipeline.models.model import (
     ENGINES,
     MANY,
+    PROGRAMS,
     ROLES,
     Model,
     ModelFile,
@@ -250,6 +251,8 @@ class Catalogue:
         where: str,
     ) -> tuple[Path, Path | None]:
         """Return what the engine opens, and where the names of the files start."""
+        if engine in PROGRAMS:
+            return self._source.parent, None
         stored = "source" in table or id in self._added
         if not stored or "path" in table:
             if not isinstance(table.get("path"), str):

@@ -16,6 +16,7 @@ _CLASSES: Final[Mapping[str, tuple[str, str]]] = {
     "faster-whisper": ("pipeline.engines.faster_whisper", "WhisperSettings"),
     "llama.cpp": ("pipeline.engines.llama_cpp", "LlamaSettings"),
     "piper": ("pipeline.engines.piper", "PiperSettings"),
+    "espeak-ng": ("pipeline.engines.espeak", "EspeakSettings"),
 }
 
 _CHOSEN: Final = frozenset({

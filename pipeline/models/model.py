@@ -15,6 +15,7 @@ __all__ = [
     "ENGINES",
     "HUB",
     "MANY",
+    "PROGRAMS",
     "ROLES",
     "Model",
     "ModelFile",
@@ -37,6 +38,9 @@ ROLES: Final[Mapping[str, Role]] = {
     engine: role for role, engines in ENGINES.items() for engine in engines
 }
 """Which role each engine plays."""
+
+PROGRAMS: Final[Mapping[str, str]] = {"espeak-ng": "espeak-ng"}
+"""Engines without files: programs of the system, by the name of the program."""
 
 MANY: Final = "mul"
 """Among a model's languages: many, too many to list (ISO 639-2)."""
@@ -147,6 +151,11 @@ class Model:
     def role(self) -> Role:
         """What it does in a profile."""
         return ROLES[self.engine]
+
+    @property
+    def program(self) -> str:
+        """The program of the system that the model is, or "" for one that consists of files."""
+        return str(self.settings.get("program") or PROGRAMS.get(self.engine, ""))
 
     @property
     def bytes(self) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.models.catalogue import SCHEMAS
 from pipeline.models.engine_settings import settings_schema
-from pipeline.models.model import ENGINES, ROLES
+from pipeline.models.model import ENGINES, PROGRAMS, ROLES
 from pipeline.models.reading import (
     FILE_KEYS,
     ID,
@@ -87,7 +87,11 @@ def _model() -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["engine"],
-        "anyOf": [{"required": ["path"]}, {"required": ["source"]}],
+        "anyOf": [
+            {"required": ["path"]},
+            {"required": ["source"]},
+            {"properties": {"engine": {"enum": list(PROGRAMS)}}},
+        ],
         "properties": _known(MODEL_KEYS, {
             "engine": {"enum": list(ROLES)},
             "path": _TEXT,

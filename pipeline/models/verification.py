@@ -34,6 +34,8 @@ def verify_model(model: Model, how: Verification, profile: str, source: Path) ->
     Raises:
         ModelError: For the first file that is missing, cut or changed.
     """
+    if model.program:
+        return
     if not model.path.exists():
         if model.source is not None:
             message = f"model {model.id} is not installed; run: parley models pull {profile}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -107,6 +108,8 @@ def _is_wanted(model: Model, options: argparse.Namespace) -> bool:
 
 def is_installed(model: Model) -> bool:
     """Whether all files of a model are there; their contents are not looked at."""
+    if model.program:
+        return shutil.which(model.program) is not None
     return model.path.exists() and all(model.file(part).is_file() for part in model.files)
 
 
@@ -138,6 +141,8 @@ def _model_row(model: Model) -> tuple[str, ...]:
 
 def _size(model: Model) -> str:
     """Return the size of a model's files; where one is not recorded, that of the others."""
+    if model.program:
+        return "-"
     known = [part.bytes for part in model.files if part.bytes is not None]
     if not known:
         return "?"

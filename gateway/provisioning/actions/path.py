@@ -35,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
         print_line(console(), str(store_of(config).root))
         return 0
     model = catalogue_of(config).model(options.model)
+    if model.program:
+        raise ModelError(f"model {model.id} is a program of the system: {model.program}")
     if not is_installed(model) and not options.anyway:
         message = f"model {model.id} is not installed; run: parley models pull {model.id}"
         raise ModelError(message)

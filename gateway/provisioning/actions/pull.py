@@ -87,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
     models = _wanted(options, catalogue, config)
     mirror = mirror_of(config.models, options.mirror)
     refuse_withdrawn(models)
+    models = _without_programs(models, screen)
     missing = [model for model in models if not is_installed(model) or is_outdated(model)]
     if options.dry_run:
         _say_plan(models, store, screen)
@@ -105,6 +106,14 @@ def run(options: argparse.Namespace) -> int:
         accept_unverified=options.accept_unverified,
         connections=options.connections,
     )
+
+
+def _without_programs(models: Sequence[Model], screen: Console) -> tuple[Model, ...]:
+    for model in models:
+        if model.program and not is_installed(model):
+            advice = f"install {model.program} with its packages"
+            print_line(screen, f"{model.id} is a program of the system: {advice}")
+    return tuple(model for model in models if not model.program)
 
 
 def _wanted(options: argparse.Namespace, catalogue: Catalogue, config: Config) -> tuple[Model, ...]:

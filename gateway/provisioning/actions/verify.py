@@ -98,7 +98,7 @@ def _subjects(
             known = id in catalogue.ids
             yield _Subject(id, catalogue.model(id).files if known else (), None)
         for model in _in_use(config, catalogue):
-            if model.source is None and model.id not in installed:
+            if model.source is None and model.id not in installed and not model.program:
                 yield _Subject(model.id, model.files, model)
         return
     wanted = (id for id in names if id in installed and id not in catalogue.ids)
@@ -109,8 +109,10 @@ def _subjects(
     ):
         if model.id in installed:
             yield _Subject(model.id, model.files, None)
-        elif model.source is None:
+        elif model.source is None and not model.program:
             yield _Subject(model.id, model.files, model)
+        elif model.program:
+            raise ModelError(f"model {model.id} is a program of the system: {model.program}")
         else:
             message = f"model {model.id} is not installed; run: parley models pull {model.id}"
             raise ModelError(message)

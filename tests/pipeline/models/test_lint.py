@@ -74,6 +74,15 @@ def test_what_is_wrong_is_found_once(path, value, expected):
     assert all("\n" not in line for line in found)
 
 
+def test_a_program_needs_neither_path_nor_files():
+    program = {"engine": "espeak-ng", "licence": "MIT", "languages": ["mul"]}
+    whole = catalogue("models/robot", program)
+    assert lint(whole) == []
+    assert whole.profile("both", instead={"voice": "robot"}).voice.program == "espeak-ng"
+    found = lint(catalogue("models/robot", {**program, "settings": {"words_per_minute": "x"}}))
+    assert "settings.words_per_minute is 'x', expected a whole number" in str(found[0])
+
+
 def test_a_broken_model_is_not_told_again_for_each_profile_that_names_it():
     found = lint(catalogue("models/ears/engine", "whisper"))
     assert [finding.where for finding in found] == ["models.ears"]

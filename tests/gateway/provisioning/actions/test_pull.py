@@ -36,6 +36,19 @@ def test_a_model_that_was_withdrawn_is_refused_with_its_reason(parley):
     assert parley.store.installed() == ()
 
 
+def test_a_program_is_left_to_the_system(parley):
+    text = parley.models.read_text(encoding="utf-8")
+    lines = ("[models.robot]", 'engine = "espeak-ng"', 'settings.program = "none-such"')
+    parley.models.write_text("\n".join((text, *lines)), encoding="utf-8")
+    assert parley.pull("robot")[0] == (
+        "robot is a program of the system: install none-such with its packages"
+    )
+    (line,) = [line.split("\t") for line in parley("list") if line.startswith("robot")]
+    assert line[2:4] == ["no", "-"]
+    assert "is a program of the system" in parley.refused("path", "robot")
+    assert "is a program of the system" in parley.refused("verify", "robot")
+
+
 def test_nothing_is_fetched_twice_and_no_note_is_told_twice(parley):
     parley.pull("both")
     asked = len(parley.server.requests)
