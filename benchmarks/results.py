@@ -276,7 +276,8 @@ class SessionRecord:
     """One connection of the run.
 
     Attributes:
-        number: From 0, in the order of their starts.
+        number: From 0, in the order of their starts; of several client processes, each counts in
+            steps of how many there are.
         step: Index of the step in which it was opened.
         codec: As of its turns.
         server_session: The id in the welcome.

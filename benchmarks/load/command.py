@@ -34,6 +34,7 @@ __all__ = ["add_arguments", "run"]
 _INTERRUPTED: Final = 130
 _DEFAULT_URL: Final = "ws://127.0.0.1:8765/v1/native"
 _REFRESH_S: Final = 0.5
+_MOST_PROCESSES: Final = 64
 _STOPPED: Final = "stopped by the user"
 _COSTS: Final = ("stt_ms", "llm_ms", "tts_ms")
 _SERVED: Final = ("engines", "profile", "capacity", "server_cores", *_COSTS)
@@ -62,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--server-cores", metavar="LIST", help="keep the started server on these, e.g. 0 or 0,2-3"
     )
     parser.add_argument("--client-cores", metavar="LIST", help="keep the devices on these")
+    parser.add_argument(
+        "--client-processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="spread the devices over so many processes (default 1), which one result holds",
+    )
     parser.add_argument("--sessions", type=int, metavar="N", help="devices at once, without a ramp")
     parser.add_argument("--duration", type=float, metavar="SECONDS", help="measured time of a step")
     parser.add_argument(
@@ -133,10 +141,12 @@ async def _bench(options: argparse.Namespace, console: Console) -> int:
     scenario = load_scenario(options.scenario, _changes(options))
     _check(options)
     cores = _cores(options.client_cores, "--client-cores")
+    _check_processes(options.client_processes, cores)
     async with _target(options, scenario, console) as target:
-        if cores:
+        processes = options.client_processes
+        if cores and processes == 1:
             pin(os.getpid(), cores)  # not before: a started server would inherit it
-        run = Run(scenario, target, command=_command())
+        run = Run(scenario, target, command=_command(), processes=processes, cores=cores)
         with _stoppable(run):
             result = await _watched(run, console, quiet=options.quiet)
     written = () if options.out is None else write_reports(result, options.out)
@@ -181,6 +191,18 @@ def _check(options: argparse.Namespace) -> None:
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise ClientError(f"{flags}: for the server that --serve starts; add --serve")
+
+
+def _check_processes(processes: int, cores: frozenset[int]) -> None:
+    if not 1 <= processes <= _MOST_PROCESSES:
+        raise ClientError(f"--client-processes {processes} is not 1 to {_MOST_PROCESSES}")
+    if processes > 1 and sys.platform == "win32":
+        raise ClientError("--client-processes works on Linux and macOS only; leave it out")
+    if processes > 1 and cores and len(cores) < processes:
+        raise ClientError(
+            f"--client-processes {processes} need a core each, and --client-cores names "
+            f"{len(cores)}; name more of them, or none"
+        )
 
 
 def _cores(text: str | None, flag: str) -> frozenset[int]:

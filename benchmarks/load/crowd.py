@@ -6,6 +6,7 @@ A device that crashes by a mistake of its own is noted as a fault, and the other
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Self
 
 from benchmarks.load.clients import Client, Records, UtteranceBank
@@ -109,11 +110,9 @@ class Crowd:
         if late:
             await asyncio.wait(late)
 
-    async def drain(self, timeout_s: float) -> None:
-        """Let all leave."""
-        for place in tuple(self._clients):
-            self.leave(place)
-        await self.gone(timeout_s)
+    def used(self) -> tuple[tuple[float, float], ...]:
+        """Of each process the time, and its processor seconds until then: here of one."""
+        return ((self._records.clock(), time.process_time()),)
 
     def _crashed(self, name: str, error: Exception) -> None:
         self._records.fault("device_crashed", detail=f"{name} crashed: {error!r}")

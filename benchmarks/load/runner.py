@@ -22,12 +22,13 @@ from urllib.parse import urlsplit
 from benchmarks.impairment.link import Cut, CutKind
 from benchmarks.impairment.profiles import PROFILES
 from benchmarks.impairment.relay import Relay
-from benchmarks.load.clients import Records
+from benchmarks.load.clients import Records, UtteranceBank
 from benchmarks.load.cores import pin
 from benchmarks.load.crowd import Crowd, bank_of
 from benchmarks.load.judging import judge_run, judge_step, knee, limited_by
 from benchmarks.load.machine import machine, versions
 from benchmarks.load.measurement import totals, with_turns, word_errors
+from benchmarks.load.orders import Plan
 from benchmarks.load.ramp import next_count
 from benchmarks.load.scenario import Scenario, ScenarioError
 from benchmarks.load.server_metrics import (
@@ -39,6 +40,7 @@ from benchmarks.load.server_metrics import (
 )
 from benchmarks.load.tasks import Work, beside
 from benchmarks.load.threads import thread_seconds
+from benchmarks.load.workers import Workers
 from benchmarks.report import Histogram
 from benchmarks.results import Result, Step
 from gateway.client.server_process import serve
@@ -130,6 +132,8 @@ class Run:
         scenario: What to do.
         target: Where.
         command: The command line, for the result.
+        processes: Over how many the devices are spread; one is this process itself.
+        cores: Where client processes shall stay, one on each; anywhere if empty.
         clock: Monotonic seconds.
         sample_s: How often the server's metrics are read.
     """
@@ -140,6 +144,8 @@ class Run:
         target: Target,
         *,
         command: str,
+        processes: int = 1,
+        cores: frozenset[int] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
         sample_s: float = SAMPLE_S,
     ) -> None:
@@ -147,6 +153,8 @@ class Run:
         self._sample_s = sample_s
         self._target = target
         self._command = command
+        self._processes = processes
+        self._cores = cores
         self._clock = clock
         self._began_at = datetime.now(UTC)
         self._origin = clock()
@@ -206,18 +214,35 @@ class Run:
         await self._knock()
         works: dict[str, Work] = {
             "metrics": partial(self._sampler.run, self._sample_s),
-            "client lag": partial(measure_loop_lag, self._load.lag),
             "watch": self._watch,
         }
-        async with self._network() as url:
-            crowd = Crowd(
-                url, self._target.key, self._scenario, bank, self._records, scored=self._scored
-            )
-            async with beside(works, crashed=self._crashed), crowd:
-                await self._climb(crowd)
-                await self._drain(crowd)
+        if self._processes == 1:
+            works["client lag"] = partial(measure_loop_lag, self._load.lag)
+        async with (
+            self._network() as url,
+            self._crowd(url, bank) as crowd,
+            beside(works, crashed=self._crashed),
+        ):
+            await self._climb(crowd)
+            await self._drain(crowd)
         await self._sampler.sample()
         return self._result()
+
+    def _crowd(self, url: str, bank: UtteranceBank) -> Crowd | Workers:
+        """The devices: in this process, or in several others."""
+        key, scenario = self._target.key, self._scenario
+        if self._processes == 1:
+            return Crowd(url, key, scenario, bank, self._records, scored=self._scored)
+        cores: list[int | None] = [*sorted(self._cores)] or [None] * self._processes
+        plans = [
+            Plan(url, key, scenario, self._scored, self._origin, number, self._processes, core)
+            for number, core in zip(range(self._processes), cores, strict=False)
+        ]
+        return Workers(plans, self._records, self._load, died=self._died)
+
+    def _died(self, what: str) -> None:
+        self._records.fault("client_died", detail=what)
+        self.stop(what)
 
     def _crashed(self, name: str, error: Exception) -> None:
         """Something that runs beside the devices ended by a mistake of its own."""
@@ -269,7 +294,7 @@ class Run:
 
     # -- the ramp -------------------------------------------------------------------------------
 
-    async def _climb(self, crowd: Crowd) -> None:
+    async def _climb(self, crowd: Crowd | Workers) -> None:
         """Step by step, until the ramp is over, or a stop."""
         while (count := self._next()) is not None and not self._over.is_set():
             index = len(self._steps)
@@ -280,7 +305,7 @@ class Run:
             await self._wait(self._scenario.sessions.settle_s)
             if self._over.is_set():
                 return
-            self._steps.append(await self._measured(index, count))
+            self._steps.append(await self._measured(index, count, crowd))
 
     def _next(self) -> int | None:
         """Devices of the next step; None after the last one."""
@@ -288,21 +313,21 @@ class Run:
         outcomes = [(step.sessions, step.held or not scenario.is_ramp) for step in self._steps]
         return next_count(scenario.steps, outcomes, scenario.sessions.resolution)
 
-    async def _measured(self, index: int, count: int) -> Step:
+    async def _measured(self, index: int, count: int, crowd: Crowd | Workers) -> Step:
         """A step that held its bounds, or the last of the attempts at it."""
         attempts = self._scenario.attempts
         for attempt in range(1, attempts):
             self._phase = f"step {index + 1}: {count} devices talk"
-            step = await self._measure(index, count)
+            step = await self._measure(index, count, crowd)
             if step.held or self._over.is_set():
                 return step
             broken = ", ".join(bound.name for bound in step.bounds if bound.broken)
             self._records.fault("step_repeated", detail=f"attempt {attempt} broke {broken}")
         again = f", attempt {attempts}" if attempts > 1 else ""
         self._phase = f"step {index + 1}: {count} devices talk{again}"
-        return await self._measure(index, count)
+        return await self._measure(index, count, crowd)
 
-    async def _gather(self, count: int, crowd: Crowd) -> None:
+    async def _gather(self, count: int, crowd: Crowd | Workers) -> None:
         """Let devices come, one after the other, or leave, until there are so many."""
         spread_s = self._scenario.sessions.spread_s
         while self._present < count and not self._over.is_set():
@@ -324,18 +349,18 @@ class Run:
         while self._records.open < count and self._clock() < deadline and not self._over.is_set():
             await self._wait(_LOOK_S)
 
-    async def _measure(self, index: int, count: int) -> Step:
+    async def _measure(self, index: int, count: int, crowd: Crowd | Workers) -> Step:
         """One step, from the moment at which all of its devices are there."""
-        begin = await self._mark()
+        begin = await self._mark(crowd)
         await self._wait(self._scenario.duration_s(index))
-        return self._judged(self._summed_up(index, count, begin, await self._mark()))
+        return self._judged(self._summed_up(index, count, begin, await self._mark(crowd)))
 
-    async def _mark(self) -> _Mark:
+    async def _mark(self, crowd: Crowd | Workers) -> _Mark:
         await self._sampler.sample()
         pid = self._target.pid
         return _Mark(
             self._records.now_s,
-            self._load.cpu_s(),
+            crowd.used(),
             self._sampler.pages[-1] if self._sampler.pages else None,
             None if pid is None else thread_seconds(pid).get(pid),
         )
@@ -358,7 +383,7 @@ class Run:
             refused=sum(
                 each.outcome == "refused" for each in records.sessions if each.step == index
             ),
-            client_cores=(end.cpu_s - begin.cpu_s) / span if span else 0.0,
+            client_cores=_busiest(begin.used, end.used),
             client_lag_p99_ms=max(
                 (
                     each.client_lag_p99_ms
@@ -384,11 +409,15 @@ class Run:
 
     # -- the end --------------------------------------------------------------------------------
 
-    async def _drain(self, crowd: Crowd) -> None:
+    async def _drain(self, crowd: Crowd | Workers) -> None:
         """Begin no further turn, and let those in progress end."""
         self._phase = "the last turns end"
-        await crowd.drain(self._scenario.sessions.drain_s + _LAST_S)
-        crashed = [each for each in self._records.faults if each.kind == "device_crashed"]
+        while self._present:
+            self._present -= 1
+            crowd.leave(self._present)
+        await crowd.gone(self._scenario.sessions.drain_s + _LAST_S)
+        kinds = ("device_crashed", "crashed")
+        crashed = [each for each in self._records.faults if each.kind in kinds]
         if crashed:
             self._incomplete = self._incomplete or crashed[0].detail
         # A slow turn is over only now, and belongs to the step in which it began.
@@ -439,6 +468,7 @@ class Run:
             server=server_totals(sampler.pages, sampler.samples),
             steps=tuple(steps),
             turns=tuple(records.turns),
+            client_processes=self._processes,
             sessions=tuple(sorted(records.sessions, key=lambda each: each.number)),
             samples=tuple(sampler.samples),
             faults=tuple(records.faults),
@@ -476,12 +506,24 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A moment, and what had been used until then: by the client, and by the server."""
+    """A moment, and what had been used until then: by client processes, and by the server."""
 
     at_s: float
-    cpu_s: float
+    used: tuple[tuple[float, float], ...]
     page: MetricsPage | None
     loop_s: float | None
+
+
+def _busiest(begin: Sequence[tuple[float, float]], end: Sequence[tuple[float, float]]) -> float:
+    """Processor seconds per second of the busiest client process."""
+    return max(
+        (
+            (used - used_before) / (at - at_before)
+            for (at_before, used_before), (at, used) in zip(begin, end, strict=False)
+            if at > at_before
+        ),
+        default=0.0,
+    )
 
 
 def _with_server(step: Step, before: MetricsPage | None, after: MetricsPage | None) -> Step:

@@ -59,9 +59,13 @@ class ClientLoad:
     """How busy the client itself is: its processor time, its memory, its loop's lag.
 
     The lags of one sampling interval are kept (20 a second); older ones are counted by bucket.
+
+    Attributes:
+        others: Processor seconds and memory of client processes, by number.
     """
 
     def __init__(self) -> None:
+        self.others: dict[int, tuple[float, int]] = {}
         self._recent: list[float] = []
         self._all: dict[int, int] = {}
 
@@ -86,6 +90,17 @@ class ClientLoad:
             if seen >= total * 0.99:
                 return float(1.1**bucket) / 100
         return None
+
+    @property
+    def all_cpu_s(self) -> float:
+        """Processor seconds of this process and of all client processes."""
+        return self.cpu_s() + sum(cpu_s for cpu_s, _ in self.others.values())
+
+    @property
+    def all_rss_bytes(self) -> int | None:
+        """Resident memory of this process and of all client processes."""
+        own = self.rss_bytes()
+        return None if own is None else own + sum(rss for _, rss in self.others.values())
 
     @staticmethod
     def cpu_s() -> float:
@@ -188,8 +203,8 @@ class Sampler:
                 busy_s=page.by_label("parley_engine_busy_seconds_total"),
                 messages_in=int(messages.get("in", 0)),
                 messages_out=int(messages.get("out", 0)),
-                client_cpu_s=self._load.cpu_s(),
-                client_rss_bytes=self._load.rss_bytes(),
+                client_cpu_s=self._load.all_cpu_s,
+                client_rss_bytes=self._load.all_rss_bytes,
                 client_lag_p99_ms=self._load.take_p99_ms(),
             )
         )

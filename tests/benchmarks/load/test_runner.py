@@ -366,6 +366,11 @@ def test_the_command_writes_its_result_and_says_by_its_exit_code_how_it_went(
         (["bench", "shed", "--serve", "--capacity", "0"], "--capacity 0"),
         (["bench", "smoke", "--out", "smoke.html"], "name the .json"),
         (["bench", "smoke", "--serve", "--server-cores", "x"], "--server-cores x"),
+        (["bench", "smoke", "--client-processes", "0"], "--client-processes 0 is not 1 to 64"),
+        (
+            ["bench", "smoke", "--client-processes", "2", "--client-cores", "0"],
+            "need a core each, and --client-cores names 1",
+        ),
         (["bench", "compare", "a.json", "b.json"], "cannot read a.json"),
     ],
 )
