@@ -114,7 +114,8 @@ def plan(
         raise ModelError(
             f"--as names one model, but {len(found)} are chosen ({labels}); use --only"
         )
-    steps = tuple(_step(each, hashes, installed, named) for each, hashes in found)
+    alone = len(found) == 1
+    steps = tuple(_step(each, hashes, installed, named, alone) for each, hashes in found)
     _check_names(steps)
     return steps
 
@@ -150,7 +151,9 @@ def _source_table(source: Source | None) -> dict[str, str]:
     return table if source.base == HUB else {**table, "base": source.base}
 
 
-def _step(found: Found, hashes: Mapping[str, str], installed: Installed, named: str) -> Step:
+def _step(
+    found: Found, hashes: Mapping[str, str], installed: Installed, named: str, alone: bool
+) -> Step:
     files = {file.name: file for file in found.files}
     if not named:
         for model in installed.models:
@@ -160,7 +163,7 @@ def _step(found: Found, hashes: Mapping[str, str], installed: Installed, named: 
     step = Step(found, Action.ADD, id, files, dict(hashes))
     if installed.files.get(id) == hashes and id in installed.added:
         return Step(found, Action.PRESENT, id, files, dict(hashes))
-    _check_free(id, found, installed)
+    _check_free(id, found, installed, alone)
     entry = document(step, found.source)
     if found.entry is not None:  # made by whoever exported it; the hashes are ours
         entry = {**found.entry, "files": entry["files"]}
@@ -208,14 +211,14 @@ def _names_in(model: Model, found: Found, hashes: Mapping[str, str]) -> Mapping[
     return names
 
 
-def _check_free(id: str, found: Found, installed: Installed) -> None:
+def _check_free(id: str, found: Found, installed: Installed, alone: bool) -> None:
     if id in installed.added or id in installed.files:
         where = "the store has a model of that name with other files"
     elif id in {model.id for model in installed.models}:
         where = "the catalogue has another model of that name"
     else:
         return
-    advice = "choose another with --as" if id != found.id else "choose a name with --as"
+    advice = f"import it{'' if alone else f' by itself (--only {found.label})'} with --as NAME"
     raise ModelError(f"{found.label} would be called {id}: {where}; {advice}")
 
 

@@ -1,8 +1,12 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tarfile
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +28,8 @@ from tests.gateway.provisioning.importing.layouts import (
 )
 from tests.models import random_gguf
 from tests.models.spoken import STARTER
+
+ROOT = Path(__file__).parents[4]
 
 
 def imported(store, id):
@@ -358,6 +364,15 @@ def test_a_failure_in_the_middle_leaves_the_store_as_it_was(small, store, tmp_pa
             parley_import(store, folder, *how)
         assert contents(store) == before
         assert len(list(folder.iterdir())) == 2 + len(small.whisper_files)
+
+
+def test_two_processes_may_import_the_same_at_once(small, store, tmp_path):
+    command = [sys.executable, "-m", "gateway", "models", "import", str(small.gguf)]
+    environment = {**os.environ, "HOME": str(tmp_path), "PARLEY_MODELS": str(store)}
+    both = [subprocess.Popen(command, cwd=ROOT, env=environment) for _ in range(2)]
+    assert [each.wait(60) for each in both] == [0, 0]
+    imported(store, "chat-f16")
+    assert [path for path in (store / "partial").iterdir() if path.suffix != ".lock"] == []
 
 
 def test_where_there_is_nothing_it_says_so(store, tmp_path):
