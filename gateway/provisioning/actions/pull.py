@@ -150,7 +150,10 @@ def _are_read(models: Sequence[Model], screen: Console, *, ask: bool) -> bool:
         print_line(screen, f"{model.id} ({licence}): {model.licence_note}", style="yellow")
     if not noted or not ask:
         return True
-    return screen.input("Download? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return screen.input("Download? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:  # Ctrl-D
+        return False
 
 
 def _say_plan(models: Sequence[Model], store: Store, screen: Console) -> None:

@@ -90,9 +90,15 @@ def test_a_file_without_a_hash_is_refused_unless_taken_on_trust(parley):
     assert "--accept-unverified" in parley.err
 
 
+def ends(*_):
+    raise EOFError
+
+
 def test_on_a_terminal_a_note_has_to_be_answered(parley, monkeypatch):
     monkeypatch.setattr(pull.sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda *_: "n")
+    assert parley.pull("both")[-1].endswith("nothing was downloaded")
+    monkeypatch.setattr("builtins.input", ends)
     assert parley.pull("both")[-1].endswith("nothing was downloaded")
     assert parley.store.installed() == ()
     monkeypatch.setattr("builtins.input", lambda *_: "y")
