@@ -14,11 +14,14 @@ __all__ = ["outputs_of", "uses_external_data", "with_output"]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
-_MODEL_GRAPH: Final = 7
-_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_OUTPUT = 1, 5, 12
+_MODEL_GRAPH, _MODEL_FUNCTION = 7, 25
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_OUTPUT, _GRAPH_SPARSE = 1, 5, 12, 15
+_FUNCTION_NODE: Final = 7
 _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE = 2, 4, 5
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 5, 6
 _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 10, 11
+_ATTRIBUTE_SPARSE: Final = (22, 23)
+_SPARSE_TENSORS: Final = (1, 2)
 _TENSOR_EXTERNAL_DATA, _TENSOR_LOCATION = 13, 14
 _VALUE_NAME: Final = 1
 
@@ -53,17 +56,31 @@ def uses_external_data(model: bytes) -> bool:
     Raises:
         ValueError: If ``model`` is not a whole protocol buffer message.
     """
-    graphs = _messages(memoryview(model), _MODEL_GRAPH)
-    return any(_is_external(tensor) for graph in graphs for tensor in _tensors(graph))
+    whole = memoryview(model)
+    graphs, functions = _messages(whole, _MODEL_GRAPH), _messages(whole, _MODEL_FUNCTION)
+    return any(_is_external(tensor) for graph in graphs for tensor in _tensors(graph)) or any(
+        _is_external(tensor)
+        for function in functions
+        for node in _messages(function, _FUNCTION_NODE)
+        for tensor in _tensors_of_node(node)
+    )
 
 
 def _tensors(graph: memoryview) -> Iterator[memoryview]:
     yield from _messages(graph, _GRAPH_INITIALIZER)
+    for sparse in _messages(graph, _GRAPH_SPARSE):
+        yield from _messages(sparse, *_SPARSE_TENSORS)
     for node in _messages(graph, _GRAPH_NODE):
-        for attribute in _messages(node, _NODE_ATTRIBUTE):
-            yield from _messages(attribute, _ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS)
-            for inner in _messages(attribute, _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
-                yield from _tensors(inner)
+        yield from _tensors_of_node(node)
+
+
+def _tensors_of_node(node: memoryview) -> Iterator[memoryview]:
+    for attribute in _messages(node, _NODE_ATTRIBUTE):
+        yield from _messages(attribute, _ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS)
+        for sparse in _messages(attribute, *_ATTRIBUTE_SPARSE):
+            yield from _messages(sparse, *_SPARSE_TENSORS)
+        for inner in _messages(attribute, _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
+            yield from _tensors(inner)
 
 
 def _is_external(tensor: memoryview) -> bool:

@@ -35,6 +35,9 @@ def test_a_long_name_has_a_long_length() -> None:
         ("3a 04 2a 02 6a 00", True),  # initializer { external_data {} }
         ("3a 08 0a 06 2a 04 2a 02 70 01", True),  # node { attribute { t { EXTERNAL } } }
         ("3a 0c 0a 0a 2a 08 32 06 2a 04 6a 02 0a 00", True),  # in the graph of an attribute
+        ("3a 06 7a 04 0a 02 70 01", True),  # sparse_initializer { values { EXTERNAL } }
+        ("3a 0b 0a 09 2a 07 b2 01 04 12 02 70 01", True),  # sparse_tensor of an attribute
+        ("ca 01 08 3a 06 2a 04 2a 02 70 01", True),  # functions { node { attribute { t } } }
         ("", False),
     ],
 )
