@@ -26,13 +26,15 @@ def caveats(result: Result) -> tuple[str, ...]:
 
 def differences(base: Result, new: Result) -> tuple[str, ...]:
     """Why two results cannot be compared as they stand; () if nothing is known against it."""
+    # Another scenario has other settings: to name it is enough.
+    is_same = base.scenario == new.scenario
     pairs = {
         "scenario": (base.scenario, new.scenario),
         "processor": (base.machine.processor, new.machine.processor),
         "cores": (base.machine.cores, new.machine.cores),
         "system": (base.machine.system, new.machine.system),
         "server started by the run": (base.served, new.served),
-        **_setting_pairs(base.settings, new.settings),
+        **(_setting_pairs(base.settings, new.settings) if is_same else {}),
         **_version_pairs(base, new),
     }
     return tuple(

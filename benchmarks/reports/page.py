@@ -255,17 +255,18 @@ def _steps(result: Result) -> Markup | None:
     if len(result.steps) < 2:
         return None
     heads = ["sessions", "bounds", "turns", "failed", "refused", "p50 ms", "p95 ms", "overhead p95",
-             "underruns", "lag p99 ms", "server cores", "of them loop", "core / session",
-             "reply plays", "memory", "client cores"]  # fmt: skip
+             "underruns", "lag p99 ms", "server cores", "core / session", "reply plays", "memory",
+             "client cores"]  # fmt: skip
     return _table(heads, (_step_row(step) for step in result.steps), words=2)
 
 
 def _step_row(step: Step) -> list[Content]:
-    broken = ", ".join(bound.name for bound in step.bounds if bound.broken)
+    broken = [bound.name for bound in step.bounds if bound.broken]
     kind = "badge bad" if broken else "badge good"
+    loop = None if step.loop_cores is None else tag("small", f"loop {_plain(step.loop_cores)}")
     return [
         f"{step.sessions:,}",
-        tag("span", broken or "held", class_=kind),
+        [tag("span", each, class_=kind) for each in broken or ("held",)],
         f"{step.turns:,}",
         f"{step.failed_turns:,}",
         f"{step.refused:,}",
@@ -274,8 +275,7 @@ def _step_row(step: Step) -> list[Content]:
         ms_text(step.overhead_ms.p95 if step.overhead_ms.n else None),
         f"{step.underruns:,}",
         ms_text(step.loop_lag_p99_ms),
-        _plain(step.server_cores),
-        _plain(step.loop_cores),
+        join([_plain(step.server_cores), loop]),
         _plain(step.cpu_per_session),
         "-" if step.reply_share is None else share_text(step.reply_share),
         bytes_text(step.server_rss_bytes),

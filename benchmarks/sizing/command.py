@@ -45,9 +45,10 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _INTERRUPTED: Final = 130
-_COUNTS: Final = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+_COUNTS: Final = (2, 4, 8, 16, 32, 64, 128)
 _QUICK_COUNTS: Final = (1, 2, 4)
-_STEP_S: Final = 30.0
+_RESOLUTION: Final = 0.1
+_STEP_S: Final = 20.0
 _QUICK_S: Final = 8.0
 _MEDIA_SESSIONS: Final = 12
 _ROUNDS: Final = 4
@@ -215,6 +216,7 @@ async def _sessions(
             codec=CODECS[0],
             counts=counts or [options.most],
             seconds=seconds,
+            resolution=0.0 if options.quick else _RESOLUTION,
         ),
     )
     return tuple(media), ramp

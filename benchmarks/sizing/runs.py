@@ -18,8 +18,6 @@ __all__ = ["CODECS", "measure_media", "measure_ramp"]
 CODECS: Final = ("opus/16000/20", "opus/16000/60", "pcm_s16le/16000/20")
 """What devices usually speak, up and down."""
 
-_THINK_S: Final = (3.0, 7.0)
-"""The agent then speaks for about 30 % of the time, if its replies are those of a script."""
 _PLENTY: Final = 64
 """Tokens of a reply at most, with real models: sentences, not stories."""
 
@@ -29,7 +27,7 @@ async def measure_media(
     *,
     sessions: int,
     seconds: float,
-    think_s: tuple[float, float] = _THINK_S,
+    think_s: tuple[float, float] | None = None,
     follow: Callable[[Run], object],
 ) -> MediaCost:
     """So many sessions with engines that cost nothing: what is left is the rest of the server.
@@ -38,7 +36,8 @@ async def measure_media(
         codec: As `audio.up` of a scenario has it.
         sessions: Few enough for the client's core.
         seconds: Measured time.
-        think_s: Shortest and longest time between two turns.
+        think_s: Shortest and longest time between two turns; None is the scenario's, with which
+            the agent speaks for about 30 % of the time.
         follow: Is handed the run before it begins, to show how it goes.
 
     Raises:
@@ -48,7 +47,8 @@ async def measure_media(
         f"sessions.count={sessions}",
         "sessions.ramp=[]",
         f"sessions.duration_s={seconds}",
-        f"speech.think_s={json.dumps(think_s)}",
+        "sessions.unloaded_s=0",
+        *([] if think_s is None else [f"speech.think_s={json.dumps(think_s)}"]),
         f"audio.up={json.dumps([codec])}",
         "bounds.attempts=1",
         f"server.max_sessions={2 * sessions + 4}",
@@ -74,6 +74,7 @@ async def measure_ramp(
     codec: str,
     counts: Sequence[int],
     seconds: float,
+    resolution: float,
     follow: Callable[[Run], object],
 ) -> Ramp:
     """More and more sessions with real engines, by the bounds of the scenario ``capacity``.
@@ -83,7 +84,9 @@ async def measure_ramp(
         models: Models file; None is Parley's.
         codec: As `audio.up` of a scenario has it.
         counts: Sessions, step by step.
-        seconds: Measured time of each step.
+        seconds: Measured time of each step; the first one, which says what unloaded means, lasts
+            twice as long.
+        resolution: How near the steps around the knee come, in parts; 0: as near as ``counts``.
         follow: Is handed the run before it begins.
 
     Raises:
@@ -92,7 +95,9 @@ async def measure_ramp(
     flags = [] if models is None else ["--models", str(models.absolute())]
     changes = [
         f"sessions.ramp={json.dumps(list(counts))}",
+        f"sessions.resolution={resolution}",
         f"sessions.duration_s={seconds}",
+        f"sessions.unloaded_s={2 * seconds}",
         f"speech.max_tokens={_PLENTY}",
         f"audio.up={json.dumps([codec])}",
         'server.engines="real"',

@@ -46,19 +46,22 @@ def test_results_of_the_same_setup_have_no_difference_but_parley_s_version():
 
 def test_differences_name_what_differs():
     other = result(
-        scenario="shed",
-        settings={"sessions": {"count": 3}, "server": {"engines": "scripted"}, "name": "shed"},
+        settings={"sessions": {"count": 3}, "server": {"engines": "scripted"}, "name": "smoke"},
         versions={"parley": "0.1.0", "uvloop": "1"},
         machine=Machine("a processor", 4, 8 << 30, "Linux 6.1", 0.4),
         served=False,
     )
     assert differences(result(), other) == (
-        "scenario: smoke and shed",
         "cores: 2 and 4",
         "server started by the run: True and False",
         "setting sessions.count: 2 and 3",
         "version of uvloop: nothing and 1",
     )
+
+
+def test_another_scenario_is_named_and_not_all_that_is_other_in_it():
+    other = result(scenario="shed", settings={"sessions": {"count": 3}})
+    assert differences(result(), other) == ("scenario: smoke and shed",)
 
 
 def test_machines_and_settings_as_text():
