@@ -132,7 +132,7 @@ def payload_samples(payload: bytes, audio: AudioFormat) -> int:
         raise ValueError(f"PCM payload has {len(payload)} bytes, which is not whole samples")
     if not samples:
         raise ValueError("audio payload is empty")
-    if samples > audio.samples(MAX_FRAME_MS):
+    if samples * 1000 > MAX_FRAME_MS * audio.rate:
         raise ValueError(
             f"audio payload lasts {audio.milliseconds(samples):g} ms, at most {MAX_FRAME_MS}"
         )

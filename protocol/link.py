@@ -107,13 +107,12 @@ class Link:
         Returns:
             Whether to take it, and what to answer.
         """
-        match self.receiver.admit(seq):
-            case Receipt.ACCEPT:
-                return True, self.received(now)
-            case Receipt.GAP:
-                return False, (Nack(self.receiver.expected, seq),)
-            case _:
-                return False, ()
+        receipt = self.receiver.admit(seq)
+        if receipt is Receipt.ACCEPT:
+            return True, self.received(now)
+        if receipt is Receipt.GAP:
+            return False, (Nack(self.receiver.expected, seq),)
+        return False, ()
 
     def received(self, now: float) -> tuple[LinkReply, ...]:
         """Note that a number of the peer was used up; return an acknowledgement if one is due."""

@@ -80,7 +80,7 @@ class ReceiveCounter:
             self.counting = True
             if 1 <= seq <= self._unnumbered + 1:
                 self.recv = seq - 1
-        if seq == self.expected:
+        if seq == self.recv + 1 or seq == self.expected:  # the second is for the wrap, and slower
             self.recv = seq
             self._hole_reported = False
             return Receipt.ACCEPT

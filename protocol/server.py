@@ -329,29 +329,29 @@ class ServerProtocol:
         *,
         discard_audio: bool = False,
     ) -> None:
-        match self._rate.count(now):
-            case Verdict.EXCEEDED:
-                self._fail(
-                    draft,
-                    ErrorCode.RATE_LIMITED,
-                    f"above {self._limits.max_frames_per_s} frames per second, despite a warning",
-                    CloseCode.RATE_LIMITED,
-                    retry_after_ms=self._rate.recovery_ms,
-                )
+        verdict = self._rate.count(now)
+        if verdict is not Verdict.FINE:
+            self._slow_down(verdict, draft)
+            if draft.close is not None:
                 return
-            case Verdict.WARN:
-                draft.replies.append(
-                    WarningReport(
-                        WarningCode.RATE_LIMITED,
-                        f"above {self._limits.max_frames_per_s} frames per second; slow down",
-                    )
-                )
-            case Verdict.FINE:
-                pass
         if isinstance(message, str):
             self._take_text(message, size, now, draft)
         else:
             self._take_binary(message, now, draft, discard=discard_audio)
+
+    def _slow_down(self, verdict: Verdict, draft: _Draft) -> None:
+        """Warn a client that sends too many frames; give it up if it was warned."""
+        if verdict is Verdict.WARN:
+            text = f"above {self._limits.max_frames_per_s} frames per second; slow down"
+            draft.replies.append(WarningReport(WarningCode.RATE_LIMITED, text))
+            return
+        self._fail(
+            draft,
+            ErrorCode.RATE_LIMITED,
+            f"above {self._limits.max_frames_per_s} frames per second, despite a warning",
+            CloseCode.RATE_LIMITED,
+            retry_after_ms=self._rate.recovery_ms,
+        )
 
     # Text.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -102,7 +101,7 @@ class UplinkStreams:
         stream = self._open.get(frame.stream)
         if stream is None:
             raise _refused(frame, f"stream {frame.stream} is not open; send START with pts 0")
-        return list(self._place(stream, frame))
+        return self._place(stream, frame)
 
     def _start(self, frame: Frame) -> None:
         if frame.pts != 0:
@@ -125,31 +124,28 @@ class UplinkStreams:
             )
         return self._agreed
 
-    def _place(self, stream: _Stream, frame: Frame) -> Iterator[UplinkEvent]:
+    def _place(self, stream: _Stream, frame: Frame) -> list[UplinkEvent]:
         ahead = difference(frame.pts, stream.position & 0xFFFFFFFF)
         if ahead < 0:
             raise _refused(frame, f"pts {frame.pts} is {-ahead} samples behind the stream")
         samples = self._duration(stream.audio, frame)
         pts = stream.position + ahead
+        events: list[UplinkEvent] = []
         jumped = ahead > stream.audio.rate
         if jumped:
-            yield AudioInterrupted(frame.stream, pts)
+            events.append(AudioInterrupted(frame.stream, pts))
         start, stream.announced = not stream.announced, True
         stream.position = pts + samples
-        ends = bool(frame.flags & _END)
+        ends, dtx = frame.flags & _END != 0, frame.flags & _DTX != 0
         if samples or start:
-            yield AudioReceived(
-                frame.stream,
-                frame.payload,
-                pts,
-                start=start,
-                end=ends,
-                dtx=bool(frame.flags & _DTX),
-                silence=0 if jumped else ahead,
+            silence = 0 if jumped else ahead
+            events.append(
+                AudioReceived(frame.stream, frame.payload, pts, start, ends, dtx, silence)
             )
         if ends:
             del self._open[frame.stream]
-            yield AudioEnded(frame.stream, stream.position)
+            events.append(AudioEnded(frame.stream, stream.position))
+        return events
 
     def _duration(self, audio: AudioFormat, frame: Frame) -> int:
         if frame.payload:
