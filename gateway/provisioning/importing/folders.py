@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -33,8 +34,9 @@ _OTHERS: Final = {
     ".pt": "PyTorch's format, which runs code when it is loaded: take a converted model",
     ".pth": "PyTorch's format, which runs code when it is loaded: take a converted model",
     ".ckpt": "a training checkpoint: take an exported model",
-    ".ggml": "llama.cpp's format before GGUF: take a GGUF file",
+    ".ggml": "GGML's format: take a GGUF file, or for Whisper one in faster-whisper's format",
 }
+_WHISPER_CPP: Final = re.compile(r"ggml-[\w.-]+\.bin")
 _NOT_A_VOICE: Final = "an ONNX file without an .onnx.json is no Piper voice"
 
 
@@ -107,7 +109,9 @@ def _model(
 
 def _file(folder: Folder, name: str) -> FoundFile:
     path = folder.files[name]
-    return FoundFile(name, path, path.stat().st_size)
+    # What an engine opens is known by its suffix, in small letters.
+    installed = f"{name[:-5]}.gguf" if name.lower().endswith(".gguf") else name
+    return FoundFile(installed, path, path.stat().st_size)
 
 
 def _whisper(folder: Folder, name: str, names: Sequence[str]) -> Iterator[Found | Skipped]:
@@ -166,5 +170,7 @@ def _skipped(folder: Folder, names: Sequence[str], found: bool) -> Iterator[Skip
             yield Skipped(str(folder.path / name), _OTHERS[suffix])
         elif suffix == ".onnx" and f"{name}.json" not in names:
             yield Skipped(str(folder.path / name), _NOT_A_VOICE)
+        elif _WHISPER_CPP.fullmatch(name):
+            yield Skipped(str(folder.path / name), _OTHERS[".ggml"])
         elif name == "pytorch_model.bin" and not found:
             yield Skipped(str(folder.path / name), _OTHERS[".pt"])

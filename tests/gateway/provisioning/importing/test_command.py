@@ -285,6 +285,32 @@ def test_a_broken_model_among_others_stops_all_of_them(small, store, tmp_path):
     assert len(Store(store).installed()) == 2
 
 
+def test_a_suffix_in_capitals_is_understood(small, store, tmp_path):
+    path = shutil.copy(small.gguf, tmp_path / "CHAT.GGUF")
+    parley_import(store, path)
+    assert imported(store, "chat").path.name == "CHAT.gguf"
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("model.safetensors", "ct2-transformers-converter"),
+        ("tiny.pt", "runs code when it is loaded"),
+        ("pytorch_model.bin", "runs code when it is loaded"),
+        ("ggml-base.en.bin", "take a GGUF file, or for Whisper one in faster-whisper's format"),
+        ("vad.onnx", "without an .onnx.json is no Piper voice"),
+    ],
+)
+def test_other_formats_are_named_with_what_to_do(store, tmp_path, name, advice):
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / name).write_bytes(b"x")
+    for path in (tmp_path / "given", tmp_path / "given" / name):
+        with pytest.raises(ModelError) as caught:
+            parley_import(store, path)
+        assert f"{name} (" in str(caught.value)
+        assert advice in str(caught.value)
+
+
 def test_models_of_other_kinds_do_not_stand_in_the_way(small, store, tmp_path, capsys):
     folder = copy([small.gguf], tmp_path / "mixed")
     other = random_gguf.write(folder / "diffusion.gguf", random_gguf.Geometry(32, 32, 1))
