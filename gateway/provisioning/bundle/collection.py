@@ -81,7 +81,7 @@ class Collection:
         self, wanted: Mapping[NormalizedName, str], target: Target
     ) -> dict[NormalizedName, Wheel]:
         """Get one wheel of each package: one that is there, one from the index, one made here."""
-        self._use_given(wanted, target)
+        self._take(self._given, wanted, target)
         found = self._find(wanted, target)
         missing = {name: version for name, version in wanted.items() if name not in found}
         self._refuse_foreign(missing, target)
@@ -93,7 +93,7 @@ class Collection:
                 sources.unlink()
             found |= self._find(ready, target)
         if sourced := {name: one for name, one in missing.items() if name not in found}:
-            self._make(sourced)
+            self._make(sourced, target)
             found |= self._find(sourced, target)
         if failed := sorted(wanted.keys() - found.keys()):
             text = f"{failed[0]} {wanted[failed[0]]} has no wheel for {target.platform} and Python "
@@ -110,13 +110,22 @@ class Collection:
                 "folder with --wheels DIR"
             )
 
-    def _make(self, wanted: Mapping[NormalizedName, str]) -> None:
-        hint = " (4 to 8 minutes, unless pip has it compiled already)" if COMPILED in wanted else ""
+    def _make(self, wanted: Mapping[NormalizedName, str], target: Target) -> None:
+        if COMPILED in wanted:
+            # pip keeps a cache for each version of Python; this wheel serves them all.
+            self._take(map(read_wheel, pip.cached(COMPILED)), wanted, target)
+            if self._find({COMPILED: wanted[COMPILED]}, target):
+                wanted = {name: version for name, version in wanted.items() if name != COMPILED}
+        if not wanted:
+            return
+        hint = " (4 to 8 minutes)" if COMPILED in wanted else ""
         self._announce(f"making wheels of {', '.join(sorted(wanted))}{hint}")
         pip.build(wanted, self._folder)
 
-    def _use_given(self, wanted: Mapping[NormalizedName, str], target: Target) -> None:
-        for wheel in self._given:
+    def _take(
+        self, wheels: Iterable[Wheel], wanted: Mapping[NormalizedName, str], target: Target
+    ) -> None:
+        for wheel in wheels:
             if wanted.get(wheel.name) == wheel.version and target.runs(wheel.path.name):
                 shutil.copy(wheel.path, self._folder)
 

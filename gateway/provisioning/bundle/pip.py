@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 from gateway.provisioning.bundle.errors import BundleError
 from gateway.provisioning.bundle.target import Target
 
-__all__ = ["build", "build_project", "download"]
+__all__ = ["build", "build_project", "cached", "download"]
 
 _COMMAND: Final = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
 
@@ -48,6 +48,15 @@ def build(wanted: Mapping[NormalizedName, str], folder: Path) -> None:
         BundleError: One cannot be compiled.
     """
     _run(["wheel", "--no-deps", "--wheel-dir", str(folder), *_pinned(wanted)], _PORTABLE)
+
+
+def cached(name: NormalizedName) -> list[Path]:
+    """Return the wheels of a package that pip compiled before, for whichever Python."""
+    pattern = name.replace("-", "_")
+    command = [*_COMMAND, "cache", "list", "--format=abspath", pattern]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [] if done.returncode else done.stdout.splitlines()
+    return [Path(line) for line in lines if line.endswith(".whl") and Path(line).is_file()]
 
 
 def build_project(source: Path, folder: Path) -> None:

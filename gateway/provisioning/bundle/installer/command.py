@@ -51,6 +51,8 @@ def main(bundle: Path, arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         layout = _layout(options)
+        if layout.for_all:
+            os.umask(0o022)  # the service's user has to read it
         if options.uninstall:
             _uninstall(layout, purge=options.purge)
         elif options.rollback:

@@ -1,8 +1,9 @@
 """The systemd unit, hardened as far as the engines bear it.
 
 ``MemoryDenyWriteExecute`` they do not: under it CTranslate2's kernels, which oneDNN compiles when
-they are first needed, fail with "could not create a primitive" (CTranslate2 4.8). All directives:
-systemd.exec(5) and systemd.service(5).
+they are first needed, fail with "could not create a primitive" (CTranslate2 4.8). The rest was
+tried with the demo: as user 65534, without capabilities, on a read-only file system; strace saw 77
+system calls, all of them in ``@system-service``. Directives: systemd.exec(5), systemd.service(5).
 """
 
 from __future__ import annotations
