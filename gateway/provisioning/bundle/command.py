@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +26,9 @@ from gateway.version import VERSION
 from pipeline.models import Catalogue
 
 __all__ = ["add_arguments", "run"]
+
+_KINDS: Final = {"library": "package", "machine-learning-model": "model"}
+"""What CycloneDX calls a component, and what it is called here."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -198,6 +201,6 @@ def _table(contents: Contents) -> Table:
             component["name"],
             component.get("version", ""),
             ", ".join(licences) or "not said",
-            component["type"],
+            _KINDS.get(component["type"], component["type"]),
         )
     return table

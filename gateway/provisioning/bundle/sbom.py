@@ -32,6 +32,12 @@ _ALIASES: Final = {
 }  # fmt: skip
 """What packages call a licence to its SPDX identifier, where that is beyond doubt."""
 
+_CONTAINED: Final = {
+    "av": "FFmpeg (LGPL-3.0-or-later), x264 and x265 (GPL-2.0-or-later)",
+    "piper-tts": "espeak-ng (GPL-3.0-or-later)",
+}
+"""What wheels hold of others' under licences that their own metadata does not tell."""
+
 _OPERATOR: Final = re.compile(r" (AND|OR|WITH) ")
 """Joins SPDX identifiers to an expression."""
 
@@ -81,6 +87,8 @@ def _wheel(wheel: Wheel) -> dict[str, Any]:
         "hashes": [{"alg": "SHA-256", "content": wheel.sha256}],
         "properties": [{"name": "parley:file", "value": f"wheels/{wheel.path.name}"}],
     }
+    if contained := _CONTAINED.get(wheel.name):
+        component["properties"].append({"name": "parley:contains", "value": contained})
     if wheel.summary:
         component["description"] = wheel.summary
     if licences := _licences(wheel.licence, wheel.licence_text):

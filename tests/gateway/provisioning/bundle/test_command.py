@@ -53,7 +53,7 @@ def test_a_bundle_is_listed_with_versions_and_licences(bundle, capsys):
     written = capsys.readouterr().out
     assert "glibc 2.17 or newer, a processor with avx2" in written
     [line] = [line for line in written.splitlines() if line.startswith("tiny ")]
-    assert line.split() == ["tiny", "1.0", "not", "said", "library"]
+    assert line.split() == ["tiny", "1.0", "not", "said", "package"]
 
 
 @pytest.mark.parametrize("action", ["verify", "list"])

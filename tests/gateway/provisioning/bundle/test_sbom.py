@@ -82,6 +82,13 @@ def test_packages_and_models_are_told_with_versions_addresses_and_hashes(documen
     assert [part["name"] for part in models[1]["components"]] == ["a.onnx", "b.json"]
 
 
+def test_code_of_others_inside_a_wheel_is_told(tmp_path):
+    path = make_wheel(tmp_path, "av", metadata="License-Expression: BSD-3-Clause\n")
+    [component] = json.loads(bill(manifest(), [read_wheel(path)]))["components"]
+    told = {one["name"]: one["value"] for one in component["properties"]}
+    assert "x264 and x265 (GPL-2.0-or-later)" in told["parley:contains"]
+
+
 def test_every_component_is_what_the_bundle_depends_on(document):
     references = {one["bom-ref"] for one in document["components"]}
     assert set(document["dependencies"][0]["dependsOn"]) == references
