@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -37,7 +36,9 @@ def print_table(
             print_line(console, "\t".join(row))
         return
     flush_right, unbroken = frozenset(right), frozenset(whole)
-    table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold")
+    if title:
+        console.print(title, style="bold", highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         table.add_column(
             column,
@@ -48,6 +49,7 @@ def print_table(
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
+    console.print()
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         print_json(screen, {"profiles": facts, "models": listed, "unknown": unknown})
         return 0
     if screen.is_terminal and not (options.role or options.language or options.installed):
-        columns = ("", "profile", "installed", "download", "languages", "for")
+        columns = ("", "profile", "here", "download", "languages", "for")
         print_table(
             screen,
             columns,
@@ -75,6 +75,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _shortened(row: tuple[str, ...], used: frozenset[str]) -> tuple[str, ...]:
+    """Return a row without its role, so that it fits into 80 columns."""
+    id, _, state, length, memory, languages, licence = row
+    first, *others = languages.split()
+    return (
+        f"{id} *" if id in used else id,
+        state,
+        length,
+        memory,
+        f"{first} +{len(others)}" if others else first,
+        licence.removeprefix("LicenseRef-"),
+    )
+
+
 def _unknown(store: Store, catalogue: Catalogue) -> list[str]:
     """Return what is installed under names that the models file does not have."""
     return sorted({*store.installed()} - {*catalogue.ids})
@@ -84,10 +98,10 @@ def _print_models(
     screen: Console, title: str, rows: Sequence[tuple[str, ...]], used: frozenset[str]
 ) -> None:
     """Print models of one role; a file has no room problem, and says the role."""
-    columns = ("model", "here", "size", "memory", "languages", "licence")
+    columns = ("model", "here", "size", "memory", "speaks", "licence")
     if screen.is_terminal:
-        rows = [(f"{row[0]} *" if row[0] in used else row[0], *row[2:]) for row in rows]
-    print_table(screen, columns, rows, right=("size", "memory"), whole=columns[:4], title=title)
+        rows = [_shortened(row, used) for row in rows]
+    print_table(screen, columns, rows, right=("size", "memory"), whole=columns[:5], title=title)
 
 
 def _used(config: Config, catalogue: Catalogue) -> frozenset[str]:
@@ -151,8 +165,8 @@ def _size(model: Model) -> str:
 
 def _profile_row(profile: Profile, used: str) -> tuple[str, ...]:
     main = (profile.recognizer, profile.language_model, profile.voice)
-    here = sum(is_installed(model) for model in main)
-    missing = [model.bytes or 0 for model in main if not is_installed(model)]
+    missing = [model.bytes or 0 for model in main if _state(model) != "yes"]
+    here = len(main) - len(missing)
     return (
         "*" if profile.name == used else "",
         profile.name,
@@ -169,7 +183,7 @@ def _profile_facts(profile: Profile, used: str) -> dict[str, Any]:
         "description": profile.description,
         "in_use": profile.name == used,
         "installed": all(
-            is_installed(model)
+            _state(model) == "yes"
             for model in (profile.recognizer, profile.language_model, profile.voice)
         ),
         "recognizer": profile.recognizer.id,
