@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from rich.console import Console
 
 from gateway.config import Config
-from gateway.provisioning.actions.options import add_configuration, config_of, console
+from gateway.provisioning.actions.options import FAILED, add_configuration, config_of, console
 from gateway.provisioning.profiles import catalogue_of, profile_of, store_of
 from gateway.provisioning.progress import size
 from gateway.provisioning.tables import print_json, print_line, print_table
@@ -20,6 +20,8 @@ from pipeline.models.store import Store
 from pipeline.models.verification import noted_digest
 
 __all__ = ["add_arguments", "is_installed", "is_outdated", "model_facts", "run"]
+
+Read = TypeVar("Read")
 
 _TITLES: Final[Mapping[Role, str]] = {
     "recognizer": "Recognition",
@@ -38,21 +40,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print them.
+    """Print them; entries that are malformed are told of, and keep no others from being listed.
 
     Raises:
         ModelError: If the models file cannot be read.
     """
     config, screen = config_of(options), console()
     catalogue = catalogue_of(config)
-    models = [model for model in catalogue.models if _is_wanted(model, options)]
-    profiles = [catalogue.profile(name) for name in catalogue.profiles]
+    every, broken = _read(catalogue.model, catalogue.ids)
+    models = [model for model in every if _is_wanted(model, options)]
+    profiles, wrong = _read(catalogue.profile, catalogue.profiles)
+    for line in dict.fromkeys((*broken, *wrong)):
+        print_line(Console(stderr=True), f"parley: {line}")
+    code = FAILED if broken or wrong else 0
     used, unknown = _used(config, catalogue), _unknown(store_of(config), catalogue)
     if options.json:
         facts = [_profile_facts(profile, config.models.profile) for profile in profiles]
         listed = [model_facts(model) for model in models]
         print_json(screen, {"profiles": facts, "models": listed, "unknown": unknown})
-        return 0
+        return code
     if screen.is_terminal and not (options.role or options.language or options.installed):
         columns = ("", "profile", "here", "download", "languages", "for")
         print_table(
@@ -72,7 +78,18 @@ def run(options: argparse.Namespace) -> int:
     for id in () if options.role or options.language else unknown:
         told = f"{id} is installed, but not in the models file: parley models remove {id}"
         print_line(screen, told if screen.is_terminal else f"{id}\t?\tyes")
-    return 0
+    return code
+
+
+def _read(read: Callable[[str], Read], names: Iterable[str]) -> tuple[list[Read], list[str]]:
+    """Return what can be read of some entries, and what is wrong with the others."""
+    found, wrong = [], []
+    for name in names:
+        try:
+            found.append(read(name))
+        except ModelError as error:
+            wrong.append(str(error))
+    return found, wrong
 
 
 def _shortened(row: tuple[str, ...], used: frozenset[str]) -> tuple[str, ...]:

@@ -58,6 +58,15 @@ def test_what_the_models_file_no_longer_has_is_listed_last(parley):
     assert json.loads("\n".join(parley("list", "--json")))["unknown"] == ["mouth"]
 
 
+def test_a_malformed_entry_keeps_no_others_from_being_listed(parley):
+    text = parley.models.read_text(encoding="utf-8")
+    parley.models.write_text(text.replace('engine = "llama.cpp"', 'engine = "x"'), encoding="utf-8")
+    lines = parley("list", code=2)
+    assert [line.split("\t")[0] for line in lines] == ["ears", "mouth", "mund"]
+    assert parley.err.count("\n") == 1
+    assert "models.brain.engine is 'x', expected faster-whisper or" in parley.err
+
+
 def test_show_tells_files_and_where_they_come_from(parley):
     text = "\n".join(parley("show", "mund"))
     assert "Not for commercial use." in text
