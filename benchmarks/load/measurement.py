@@ -30,6 +30,7 @@ __all__ = [
     "failure",
     "interruption",
     "measure_turn",
+    "reply_share",
     "stable_words",
     "totals",
     "with_turns",
@@ -176,13 +177,12 @@ def word_errors(reference: str, said: str) -> float | None:
     return float(jiwer.wer(reference, said, reference_transform=form, hypothesis_transform=form))
 
 
-def with_turns(step: Step, turns: Sequence[TurnRecord]) -> Step:
+def with_turns(step: Step, turns: Iterable[TurnRecord]) -> Step:
     """The step with what was measured on those of the turns that began in it."""
     mine = [turn for turn in turns if turn.step == step.index]
     good = [turn for turn in mine if not turn.failed]
     return replace(
         step,
-        reply_share=_reply_share(step, turns),
         turns=len(mine),
         failed_turns=len(mine) - len(good),
         latency_ms=Distribution.of(turn.first_audio_ms for turn in good),
@@ -193,8 +193,8 @@ def with_turns(step: Step, turns: Sequence[TurnRecord]) -> Step:
     )
 
 
-def _reply_share(step: Step, turns: Iterable[TurnRecord]) -> float | None:
-    """Time in which replies were played, by the sessions' time; of turns of any step."""
+def reply_share(step: Step, turns: Iterable[TurnRecord]) -> float | None:
+    """Share of the step's session time in which replies were played; of all turns of a run."""
     whole = (step.end_s - step.begin_s) * step.sessions_open
     if whole <= 0:
         return None

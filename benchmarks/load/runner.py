@@ -27,7 +27,7 @@ from benchmarks.load.cores import pin
 from benchmarks.load.crowd import Crowd, bank_of
 from benchmarks.load.judging import judge_run, judge_step, knee, limited_by
 from benchmarks.load.machine import machine, versions
-from benchmarks.load.measurement import totals, with_turns, word_errors
+from benchmarks.load.measurement import reply_share, totals, with_turns, word_errors
 from benchmarks.load.orders import Plan
 from benchmarks.load.ramp import next_count
 from benchmarks.load.scenario import Scenario, ScenarioError
@@ -403,7 +403,9 @@ class Run:
         if len(self._scenario.steps) > 1:
             # What began while devices were still coming saw less than the step's load.
             turns = [turn for turn in turns if (turn.begin_s or 0.0) >= step.begin_s]
-        counted = with_turns(step, turns)
+        counted = replace(
+            with_turns(step, turns), reply_share=reply_share(step, self._records.turns)
+        )
         unloaded = self._steps[0] if self._steps and step.index else counted
         return replace(counted, bounds=judge_step(counted, unloaded, self._scenario))
 

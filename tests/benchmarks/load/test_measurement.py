@@ -6,6 +6,7 @@ from benchmarks.load.measurement import (
     TurnPlan,
     interruption,
     measure_turn,
+    reply_share,
     stable_words,
     totals,
     with_turns,
@@ -184,5 +185,5 @@ def test_the_share_of_replies_counts_what_was_played_within_the_step():
         return TurnRecord(0, 0, index, "spoken", "x", "y", play_start_s=begin, reply_end_s=end)
 
     turns = [reply(8.0, 11.0, 0), reply(12.0, 16.0), reply(19.0, 25.0), reply(None, None)]
-    assert with_turns(step, turns).reply_share == pytest.approx((1 + 4 + 1) / 20)
-    assert with_turns(Step(1, 10.0, 20.0, 2), turns).reply_share is None
+    assert reply_share(step, turns) == pytest.approx((1 + 4 + 1) / 20)
+    assert reply_share(Step(1, 10.0, 20.0, 2), turns) is None
