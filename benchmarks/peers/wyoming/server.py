@@ -45,9 +45,8 @@ async def main() -> None:
     port = server.sockets[0].getsockname()[1]
     versions = {name: metadata.version(name) for name in _PACKAGES}
     print(json.dumps({"port": port, "versions": versions}), flush=True)
-    async with server:
-        await stop.wait()
-        server.close_clients() if hasattr(server, "close_clients") else None
+    await stop.wait()
+    server.close()
 
 
 if __name__ == "__main__":

@@ -95,3 +95,12 @@ def test_every_peer_brings_its_server_and_its_requirements():
     for peer in others:
         assert peer.script.is_file()
         assert peer.requirements.is_file()
+
+
+def test_the_readme_names_every_peer_with_its_version():
+    readme = (PEERS["floor"].script.parents[1] / "README.md").read_text()
+    for peer in PEERS.values():
+        assert f"| `{peer.name}` |" in readme
+        if not peer.is_here:
+            first = peer.requirements.read_text().splitlines()[0].replace("[websocket]", "")
+            assert first.replace("==", " ") in readme
