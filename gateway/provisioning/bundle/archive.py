@@ -11,13 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Any, Final
 
 from gateway.provisioning.bundle.errors import BundleError
 from gateway.provisioning.bundle.install import SUMS, DamagedBundle, compare, is_inside, read_sums
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 __all__ = ["Contents", "Member", "read", "write"]
 
@@ -130,7 +127,7 @@ class _Reported(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
+    def readinto(self, buffer: Any, /) -> int:  # noqa: ANN401  whatever can be written to
         view = memoryview(buffer)
         content = self._file.read(len(view))
         view[: len(content)] = content

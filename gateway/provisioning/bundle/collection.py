@@ -55,7 +55,7 @@ class Collection:
         self._announce = announce
         self._known: dict[Path, Wheel] = {}
 
-    def gather(self, application: Wheel, target: Target) -> tuple[Wheel, ...]:
+    def collect(self, application: Wheel, target: Target) -> tuple[Wheel, ...]:
         """Return what an application needs on a target, itself included.
 
         Raises:

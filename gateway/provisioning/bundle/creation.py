@@ -113,7 +113,7 @@ def _collect(order: Order, folder: Path, steps: Steps) -> dict[Target, tuple[Whe
             gathered = folder / "wheels"
             gathered.mkdir(exist_ok=True)
             collection = Collection(gathered, lock, given=order.given, host=host(), announce=now)
-            wheels[target] = collection.gather(wheel, target)
+            wheels[target] = collection.collect(wheel, target)
     return wheels
 
 

@@ -55,6 +55,8 @@ Environment="PARLEY_MODELS={models}"
 Environment=PYTHONDONTWRITEBYTECODE=1
 Restart=on-failure
 RestartSec=2
+# What somebody has to fix first.
+RestartPreventExitStatus=2
 TimeoutStartSec=120
 TimeoutStopSec=60
 LimitNOFILE=65536

@@ -42,7 +42,7 @@ def collection(tmp_path, given, lock=LOCK):
 def test_wheels_of_the_user_s_are_taken_in_the_pinned_version_and_for_the_target(
     tmp_path, given, target
 ):
-    wheels = collection(tmp_path, given).gather(application(tmp_path, "a"), target)
+    wheels = collection(tmp_path, given).collect(application(tmp_path, "a"), target)
     assert [(one.name, one.version) for one in wheels] == [
         ("parley", "1.0"), ("a", "1.0"), ("b", "2.0"), ("uvloop", "3.0"),
     ]  # fmt: skip
@@ -53,11 +53,11 @@ def test_wheels_of_the_user_s_are_taken_in_the_pinned_version_and_for_the_target
 def test_what_is_not_pinned_is_named(tmp_path, given):
     gathering = collection(tmp_path, given, lock="a==1.0\nuvloop==3.0\n")
     with pytest.raises(BundleError, match=r"requirements\.lock does not pin b; run: make lock"):
-        gathering.gather(application(tmp_path, "a"), HOST)
+        gathering.collect(application(tmp_path, "a"), HOST)
 
 
 def test_a_given_wheel_spares_compiling_for_another_platform(tmp_path, given):
-    wheels = collection(tmp_path, given).gather(application(tmp_path, "llama-cpp-python"), ARM)
+    wheels = collection(tmp_path, given).collect(application(tmp_path, "llama-cpp-python"), ARM)
     assert "llama-cpp-python" in {one.name for one in wheels}
 
 
@@ -65,7 +65,7 @@ def test_without_one_it_is_said_how_to_make_it_before_anything_is_fetched(tmp_pa
     next(given.glob("llama*")).unlink()
     gathering = collection(tmp_path, given)
     with pytest.raises(BundleError, match=r"must be compiled on the platform .* linux-x86_64; run"):
-        gathering.gather(application(tmp_path, "llama-cpp-python"), ARM)
+        gathering.collect(application(tmp_path, "llama-cpp-python"), ARM)
     assert {path.name for path in (tmp_path / "gathered").iterdir()} <= {
         "uvloop-3.0-py3-none-any.whl"
     }

@@ -11,6 +11,7 @@ import pytest
 from gateway.provisioning.bundle.installer.layout import Layout, lay_out
 from gateway.provisioning.bundle.installer.service import unit
 
+ROOT = Path(__file__).parents[5]
 HOME = Path("/home/user")
 SYSTEM = lay_out(None, for_all=True, home=HOME, environment={})
 USER = lay_out(None, for_all=False, home=HOME, environment={})
@@ -61,6 +62,11 @@ def test_the_service_of_a_user_asks_for_nothing_that_only_the_system_may_do():
     assert "WantedBy=default.target" in text
     for word in ("DynamicUser", "ProtectSystem", "CapabilityBoundingSet", "PrivateUsers"):
         assert word not in text
+
+
+def test_the_example_in_the_documents_is_what_is_installed():
+    example = ROOT / "docs/examples/parley.service"
+    assert example.read_text(encoding="utf-8") == unit(SYSTEM)
 
 
 def test_it_follows_the_link_to_the_release_in_use():
