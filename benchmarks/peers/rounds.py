@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,7 +20,18 @@ from gateway.client.errors import ClientError
 from pipeline.detection import Vad, speech_detector
 from pipeline.engines import energy, webrtc_vad
 
-__all__ = ["FULL", "QUICK", "Run", "Sizes", "run_peer"]
+__all__ = [
+    "FULL",
+    "QUICK",
+    "Run",
+    "Sizes",
+    "complaints",
+    "detector_us",
+    "interruption_figures",
+    "most",
+    "run_peer",
+    "turn_figures",
+]
 
 _SLOWER: Final = 1.25
 """How much longer than unloaded the p95 may be."""
@@ -28,7 +39,7 @@ _BUSY_CLIENT: Final = 0.7
 _LATE_MS: Final = 20.0
 _UPPER: Final = (0.85, 1.0)
 _LOWER: Final = (0.65, 0.45)
-"""Parts of the sessions that processor time promises: tried upwards, or downwards."""
+"""Parts of the sessions that processor time promises; the lower ones if the first is too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +145,9 @@ async def _converse(
 
 async def _ramp(server: Server, run: Run, terms: Terms, report: Callable[[str], None]) -> None:
     """Look for the most devices that are still served as if they were alone."""
-    limit = run.values.get("turn.first_audio.p95", 0.0) / 1000 * _SLOWER
-    promised = run.values["sessions.by_cpu"]
+    limit_s = run.values.get("turn.first_audio.p95", 0.0) / 1000 * _SLOWER
 
-    async def holds(part: float) -> bool:
-        count = max(1, round(promised * part))
+    async def holds(count: int) -> bool:
         report(f"{count} sessions")
         try:
             tried = await crowd(server, terms, count)
@@ -147,15 +156,31 @@ async def _ramp(server: Server, run: Run, terms: Terms, report: Callable[[str], 
             return False
         run.notes += complaints(tried, only_client=True)
         latency = tried.first_audio_p95_s
-        if tried.failed or latency is None or latency > limit:
-            return False
-        run.values["sessions.knee"] = count
-        return True
+        return not tried.failed and latency is not None and latency <= limit_s
 
-    upwards = await holds(_UPPER[0])
-    for part in _UPPER[1:] if upwards else _LOWER:
-        if await holds(part) != upwards:
-            break
+    found = await most(run.values["sessions.by_cpu"], holds)
+    if found is not None:
+        run.values["sessions.knee"] = found
+
+
+async def most(promised: float, holds: Callable[[int], Awaitable[bool]]) -> int | None:
+    """The most sessions that hold, of a few parts of those that processor time promises.
+
+    Args:
+        promised: Sessions that would use all of a core.
+        holds: Tries a number.
+
+    Returns:
+        None if even the fewest do not hold.
+    """
+    counts = [max(1, round(promised * part)) for part in (*_UPPER, *_LOWER)]
+    first, higher, *lower = counts
+    if await holds(first):
+        return higher if await holds(higher) else first
+    for count in lower:
+        if await holds(count):
+            return count
+    return None
 
 
 async def _exchange(server: Server, run: Run, sizes: Sizes) -> None:
