@@ -214,6 +214,7 @@ def test_the_gateway_alone_knows_websockets():
 
 # Where a distribution is not named as what is imported from it.
 DISTRIBUTIONS = {
+    "cyclonedx": "cyclonedx-python-lib",
     "llama_cpp": "llama-cpp-python",
     "pipecat": "pipecat-ai",
     "piper": "piper-tts",
