@@ -69,7 +69,7 @@ bench-peers: setup ## Parley beside pipecat and others, each in an environment o
 	$(PY) -m benchmarks.peers $(ARGS)
 
 clean: ## remove everything that these tasks made
-	rm -rf $(VENV) dist build parley-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-peers bench-peers.json bench-peers.md dist build parley-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(STAMPS)/parley ## set up what running needs
