@@ -42,7 +42,7 @@ from pipeline.threads import NO_SPINNING
 __all__ = ["RESULTS", "main", "model_path", "write_model"]
 
 RESULTS: Final = Path(__file__).parents[1] / "geometries.json"
-_ROUNDS, _QUICK_ROUNDS = 5, 1
+_ROUNDS, _QUICK_ROUNDS = 3, 1
 _STEP: Final = "step"
 _ROOT: Final = Path(__file__).parents[2]
 INTERRUPTED: Final = 130
@@ -96,7 +96,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", nargs="+", choices=sorted(GEOMETRIES), default=[], help="some of the geometries"
     )
-    parser.add_argument("--quick", action="store_true", help="one run of each step, not five")
+    parser.add_argument("--quick", action="store_true", help="one run of each step, not three")
     parser.add_argument("--small", action="store_true", help="small shapes: tries this program out")
     parser.add_argument(
         "--output", type=Path, default=RESULTS, metavar="FILE", help="(%(default)s)"

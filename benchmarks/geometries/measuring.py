@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import resource
 import sys
 import time
@@ -35,9 +36,10 @@ from pipeline.guards import GuardSettings
 __all__ = ["Cost", "measure", "steps"]
 
 _TOKENS_PER_SECOND: Final = 4.0
-_CONTEXTS: Final = (5.0, 8.0, 10.0, 15.0, 20.0, 30.0)
-_PAD_PARTIAL, _PAD_FINAL = 1.28, 2.56
-"""Seconds of silence that a context has behind the audio, by default."""
+_CONTEXTS: Final = (5.0, 8.0, 10.0, 15.0, 20.0)
+_FULL: Final = 30.0
+_PAD_PARTIAL: Final = 1.28
+"""Seconds of silence that a partial's context has behind the audio, by default."""
 _TOLERANT: Final = GuardSettings(
     no_speech_probability=2.0,
     log_probability=-1e9,
@@ -75,7 +77,7 @@ def steps(geometry: Geometry) -> int:
     """Return how many steps `measure` reports of a geometry."""
     match geometry:
         case WhisperShape():
-            return 2 * len(_CONTEXTS) + 1
+            return len(_CONTEXTS) + 2
         case LlamaShape():
             return 4
         case VoiceShape():
@@ -96,6 +98,7 @@ def measure(
     Returns:
         Figures by name; seconds, bytes and tokens per second.
     """
+    _import(geometry)
     before = _resident()
     figures = _measured(path, geometry, rounds, step)
     return {
@@ -105,6 +108,19 @@ def measure(
         "resident_bytes": max(0, figures["resident_bytes"] - before),
         "peak_bytes": max(0, _peak() - before),
     }
+
+
+def _import(geometry: Geometry) -> None:
+    """Import the engine's packages, which no model is to be charged for."""
+    match geometry:
+        case WhisperShape():
+            import ctranslate2  # noqa: F401
+            import faster_whisper  # noqa: F401
+        case LlamaShape():
+            import llama_cpp  # noqa: F401
+        case VoiceShape():
+            import onnxruntime  # noqa: F401
+            import piper.voice  # noqa: F401
 
 
 def _measured(
@@ -133,42 +149,41 @@ def _least(run: Callable[[], object], rounds: int) -> Cost:
 
 def _measure_whisper(path: Path, rounds: int, step: Callable[[], None]) -> dict[str, Any]:
     began = time.process_time()
-    recognizer, resident = None, 0
-    partials: dict[str, Any] = {}
-    finals: dict[str, Any] = {}
-    load_cpu = 0.0
-    for context in _CONTEXTS:
-        for kind, pad, found in (
-            (HypothesisKind.PARTIAL, _PAD_PARTIAL, partials),
-            (HypothesisKind.FINAL, _PAD_FINAL, finals),
-        ):
-            seconds = context if context == _CONTEXTS[-1] else context - pad
-            recognizer = _recognizer(path, context, seconds)
-            load_cpu = load_cpu or time.process_time() - began
-            job = RecognitionJob(_noise(seconds), kind)
-            _recognize(recognizer, job)
-            resident = max(resident, _resident())
-            found[f"{context:g}"] = {
-                "audio": round(seconds, 2),
-                **_rounded(_least(functools.partial(_recognize, recognizer, job), rounds)),
-            }
-            step()
-    assert recognizer is not None
-    recognizer = _recognizer(path, 8.0, 3.0)
-    short = RecognitionJob(_noise(3.0), HypothesisKind.FINAL)
-    _recognize(recognizer, short)
-    final_3s = _rounded(_least(functools.partial(_recognize, recognizer, short), rounds))
+    recognizer = _recognizer(path, _FULL, _FULL)
+    compute_type, load_cpu = recognizer.compute_type, time.process_time() - began
+    final_30s = _pass(recognizer, _FULL, HypothesisKind.FINAL, rounds)
+    resident = _resident()  # now: further models are loaded below
     step()
+    recognizer = _recognizer(path, 8.0, 3.0)
+    final_3s = _pass(recognizer, 3.0, HypothesisKind.FINAL, rounds)
+    step()
+    partials = {}
+    for context in _CONTEXTS:
+        seconds = round(context - _PAD_PARTIAL, 2)
+        recognizer = _recognizer(path, context, seconds)
+        partials[f"{context:g}"] = _pass(recognizer, seconds, HypothesisKind.PARTIAL, rounds)
+        step()
     return {
         "kind": "recognizer",
-        "compute_type": recognizer.compute_type,
+        "compute_type": compute_type,
         "load_cpu": round(load_cpu, 3),
-        "partial_by_context": partials,
-        "final_by_context": finals,
         "final_3s": final_3s,
-        "final_30s": finals["30"],
+        "final_30s": final_30s,
+        "partial_by_context": partials,
         "resident_bytes": resident,
     }
+
+
+def _pass(
+    recognizer: Any,  # noqa: ANN401 - see load
+    seconds: float,
+    kind: HypothesisKind,
+    rounds: int,
+) -> dict[str, float]:
+    job = RecognitionJob(_noise(seconds), kind)
+    _recognize(recognizer, job)
+    cost = _least(functools.partial(_recognize, recognizer, job), rounds)
+    return {"audio": seconds, **_rounded(cost)}
 
 
 def _recognizer(path: Path, context: float, seconds: float) -> Any:  # noqa: ANN401 - see load
@@ -282,20 +297,20 @@ def _measure_voice(path: Path, rounds: int, step: Callable[[], None]) -> dict[st
     load_cpu = time.process_time() - began
     step()
     cpu = wall = seconds = 0.0
-    first_clause = 0.0
+    first_clause = Cost(0.0, 0.0)
     for sentence in _SENTENCES:
         runs = [_spoken(voice, sentence.format(place)) for place in _places(rounds)]
         best = min(runs, key=lambda run: run[1].cpu / run[0])
         seconds, cpu, wall = seconds + best[0], cpu + best[1].cpu, wall + best[1].wall
         if sentence.endswith(","):
-            first_clause = min(run[1].wall for run in runs)
+            first_clause = _least_of([cost for _, cost in runs])
         step()
     return {
         "kind": "voice",
         "load_cpu": round(load_cpu, 3),
         "real_time_factor_cpu": round(cpu / seconds, 4),
         "real_time_factor": round(wall / seconds, 4),
-        "first_clause": round(first_clause, 4),
+        "first_clause": _rounded(first_clause),
         "resident_bytes": _resident(),
     }
 
@@ -334,5 +349,11 @@ def _resident() -> int:
 
 
 def _peak() -> int:
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    """Bytes that it ever held. Not from getrusage: there a child begins with its parent's peak."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
+    found = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0

@@ -44,7 +44,7 @@ def candidate(
         ModelError: If nothing comparable was ever measured.
     """
     hears, thinks, speaks = profile.recognizer, profile.language_model, profile.voice
-    language = _memory_of(thinks, 1.3)
+    hearing, thinking = _memory_of(hears, costs, 1.0), _memory_of(thinks, costs, 1.3)
     weights = hears.bytes or 0
     return Candidate(
         profile.name,
@@ -52,8 +52,8 @@ def candidate(
         thinks.id,
         speaks.id,
         _quantization(thinks),
-        _memory_of(hears, 1.0) + language + _memory_of(speaks, 1.7) + PROCESS_BYTES,
-        (max(_memory_of(hears, 1.0), weights // 2) + language, weights + language),
+        hearing + thinking + _memory_of(speaks, costs, 4.0) + PROCESS_BYTES,
+        (max(hearing, weights // 2) + thinking, weights + thinking),
         measured.recognition
         if measured and measured.recognizer == hears.id
         else costs.recognition(hears, speeds),
@@ -67,8 +67,10 @@ def candidate(
     )
 
 
-def _memory_of(model: Model, factor: float) -> int:
-    return model.memory_bytes or round((model.bytes or 0) * factor)
+def _memory_of(model: Model, costs: CostBook, factor: float) -> int:
+    """Return what the catalogue says, or what its shape took, or a multiple of its size."""
+    measured = costs.geometries.get(model.geometry, {}).get("resident_bytes", 0)
+    return model.memory_bytes or int(measured) or round((model.bytes or 0) * factor)
 
 
 def _quantization(model: Model) -> str:
