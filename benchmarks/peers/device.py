@@ -178,12 +178,9 @@ async def device(
         ClientError: There is no connection, or the server refuses the session.
     """
     made = Device(wire, clock)
-    try:
-        async with connect(made.receive) as link:
-            try:
-                await made.open(link)
-                yield made
-            finally:
-                made.close()
-    finally:
-        made._ready.cancel()  # noqa: SLF001 - its maker
+    async with connect(made.receive) as link:
+        try:
+            await made.open(link)
+            yield made
+        finally:
+            made.close()

@@ -57,7 +57,11 @@ def _cell(result: PeerResult, own: PeerResult | None, figure: Figure) -> str:
     if own is None or result.name == PARLEY:
         return text
     part = ratio(result, own, figure.id)
-    return text if part is None else f"{text} ({part:.2g} ×)"
+    return text if part is None else f"{text} ({_times(part)} ×)"
+
+
+def _times(part: float) -> str:
+    return f"{part:.0f}" if part >= 100 else f"{part:.2g}"
 
 
 def _rows(found: Comparison) -> Iterator[tuple[Figure, list[str]]]:
