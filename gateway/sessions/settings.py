@@ -80,7 +80,10 @@ class SessionSettingsBook:
     def dialogue(self) -> DialogueSettings:
         """Return what the pipeline needs to know."""
         current, turn, config = self.current, self.current.turn, self._config
-        language = None if current.language == "auto" else current.language
+        language: str | None = current.language
+        if language == "auto":
+            known = self._traits.languages
+            language = known[0] if len(known) == 1 else None  # nothing to detect
         return DialogueSettings(
             persona=Persona(
                 current.instructions,

@@ -126,6 +126,22 @@ def test_any_language_will_do_where_the_recognizer_names_none():
     assert settings_book.dialogue().apology.startswith("Sorry")
 
 
+def test_auto_has_nothing_to_detect_where_there_is_one_language():
+    settings_book = book(traits=replace(TRAITS, languages=("de",)))
+    settings_book.change(SessionFields(language="auto"))
+    assert settings_book.dialogue().recognition.language == "de"
+
+
+def test_the_voice_and_every_apology_reach_the_dialogue():
+    settings_book = book()
+    settings_book.change(SessionFields(voice="joe", language="auto"))
+    settings = settings_book.dialogue()
+    assert settings.voice == settings.turn.voice == "joe"
+    assert settings.turn_in("de").language == "de"
+    assert settings.turn_in("de").apology.startswith("Entschuldigung")
+    assert settings.turn_in("xx").apology.startswith("Sorry")
+
+
 def test_auto_lets_the_recognizer_detect_the_language():
     settings_book = book()
     settings_book.change(SessionFields(language="auto"))
