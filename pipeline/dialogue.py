@@ -410,6 +410,7 @@ class Dialogue:
                 partial.text,
                 agreed_words=partial.words,
                 punctuated_twice=partial.punctuated_twice,
+                language=self._language.current or None,
             )
 
     def _consider_interrupting(self) -> None:

@@ -193,10 +193,20 @@ class Ear:
         """Return where the samples from ``position`` (or the oldest left) begin, and them."""
         return self._recent.since(position)
 
-    def read(self, transcript: str, *, agreed_words: int, punctuated_twice: bool) -> None:
+    def read(
+        self,
+        transcript: str,
+        *,
+        agreed_words: int,
+        punctuated_twice: bool,
+        language: str | None = None,
+    ) -> None:
         """Take the newest hypothesis about the open utterance; it moves the hang-over."""
         self._endpointer.read(
-            transcript, agreed_words=agreed_words, punctuated_twice=punctuated_twice
+            transcript,
+            agreed_words=agreed_words,
+            punctuated_twice=punctuated_twice,
+            language=language,
         )
 
     # -- samples --------------------------------------------------------------------------------
