@@ -1,5 +1,6 @@
 """A bundle, from its archive alone: installed and spoken to where there is no network at all."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
+from pipeline.models.store import Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,6 +75,19 @@ def home(tmp_path_factory):
     shutil.rmtree(folder)  # 600 MB, which pytest would keep for three runs
 
 
+def imported(folder: Path) -> Store:
+    """Make a store with a model of the user's own, as `parley models import` leaves it."""
+    file = folder / "mine.gguf"
+    file.write_bytes((ROOT / "starter/language-model/starter-q8_0.gguf").read_bytes())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    store = Store(folder / "models")
+    store.adopt(file, sha256=digest, move=True)
+    store.link("mine", {"mine.gguf": digest})
+    files = {"mine.gguf": {"sha256": digest}}
+    store.add_entry("mine", {"engine": "llama.cpp", "licence": "Apache-2.0", "files": files})
+    return store
+
+
 @pytest.fixture(scope="module")
 def bundle(home, tmp_path_factory):
     """Made as a user makes it, but not compressed, which only takes time here."""
@@ -80,7 +96,9 @@ def bundle(home, tmp_path_factory):
     if "llama_cpp_python-" not in found:
         pytest.skip("pip has no llama-cpp-python in its cache, and compiling it takes minutes")
     path = tmp_path_factory.mktemp("made") / "parley-bundle.tar"
-    made = parley("bundle", "create", "--profile", "starter", "-o", path)
+    store = imported(tmp_path_factory.mktemp("imported"))
+    more = ("--model", "mine", "--store", store.root)
+    made = parley("bundle", "create", "--profile", "starter", *more, "-o", path)
     assert made.returncode == 0, made.stdout
     assert [one.name for one in path.parent.iterdir()] == [path.name]
     return path
@@ -101,6 +119,8 @@ def test_a_bundle_installs_and_converses_without_any_network(bundle, home):
     assert "all is well" in installed.stdout
 
     shutil.rmtree(bundle.parent)
+    found = alone(home, home / ".local/bin/parley", "models", "path", "mine")
+    assert found.stdout.strip().endswith("/.local/share/parley/models/models/mine/mine.gguf")
     demonstrated = alone(home, home / ".local/bin/parley", "demo")
     assert demonstrated.returncode == 0, demonstrated.stdout
     assert "ok: three turns were heard" in demonstrated.stdout

@@ -131,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write("checking the bundle's files ...\n")
         sys.stdout.flush()
     try:
-        sums = check_folder(bundle)
+        sums = check_folder(bundle, _Share(bundle) if sys.stdout.isatty() else lambda done: None)
         wheels = [name for name in sums if name.startswith("wheels/parley-")]
         if len(wheels) != 1:
             raise DamagedBundle("the bundle has no wheel of Parley; get it again")
@@ -144,6 +144,19 @@ def main(arguments: list[str] | None = None) -> int:
     from gateway.provisioning.bundle.installer.command import main as install
 
     return install(bundle, arguments)
+
+
+class _Share:
+    """Shows how much of a folder was read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._total = sum(path.lstat().st_size for path in folder.rglob("*")) or 1
+        self._done = 0
+
+    def __call__(self, done: int) -> None:
+        self._done += done
+        sys.stdout.write(f"\r  {100 * self._done // self._total} %\r")
+        sys.stdout.flush()
 
 
 def _complain(message: str) -> int:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -117,8 +117,8 @@ def _install(bundle: Path, layout: Layout, options: argparse.Namespace) -> None:
     with releases.locked(layout):
         with releases.building(layout, name, again=options.force) as release:
             python = _python_version()
-            with _step(f"installing Parley {manifest.parley} into {release}"):
-                interpreter = build(release / "venv", bundle=bundle, python=python)
+            with _step(f"installing Parley {manifest.parley} into {release}") as tick:
+                interpreter = build(release / "venv", bundle=bundle, python=python, tick=tick)
             _take_models(manifest, bundle, layout, interpreter)
             fresh = write_configuration(layout, manifest.profile)
             try:
@@ -157,10 +157,10 @@ def _check_prefix(layout: Layout) -> None:
 def _take_models(manifest: Manifest, bundle: Path, layout: Layout, interpreter: Path) -> None:
     if not any(model.packed for model in manifest.models):
         return
-    with _step(f"taking the models into {layout.models}"):
+    with _step(f"taking the models into {layout.models}") as tick:
         module = "gateway.provisioning.bundle.unpacking"
         command = [interpreter, "-I", "-m", module, bundle, layout.models]
-        run("taking the models in", command, cwd=layout.prefix)
+        run("taking the models in", command, cwd=layout.prefix, tick=tick)
 
 
 def _check(layout: Layout, interpreter: Path) -> None:
@@ -251,10 +251,17 @@ def _systemctl(layout: Layout, *words: str) -> None:
 
 
 @contextlib.contextmanager
-def _step(what: str) -> Iterator[None]:
+def _step(what: str) -> Iterator[Callable[[], None]]:
+    """Say what is being done; on a terminal, what is given shows for how long."""
     _say(f"{what} ...")
     began = time.monotonic()
-    yield
+
+    def tick() -> None:
+        if sys.stdout.isatty():
+            sys.stdout.write(f"\r  {time.monotonic() - began:.0f} s\r")
+            sys.stdout.flush()
+
+    yield tick
     _say(f"  done after {time.monotonic() - began:.0f} s")
 
 

@@ -189,6 +189,7 @@ def test_without_a_fitting_python_the_one_to_install_is_named(good, tmp_path):
     assert expected in result.stderr
 
 
+@pytest.mark.timeout(400)
 def test_install_upgrade_go_back_and_remove(tmp_path):
     """One test, since each virtual environment takes seconds to make."""
     home, prefix = tmp_path / "home", tmp_path / "home/.local/share/parley"
