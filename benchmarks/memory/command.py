@@ -16,10 +16,11 @@ from typing import Final
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from benchmarks.memory.allocations import Site
 from benchmarks.memory.calls import Call, Calls, measure_calls
 from benchmarks.memory.footprint import footprint
 from benchmarks.memory.idle import SETTLE_S, Activity, Idle, Target, measure_idle
-from benchmarks.memory.tracing import Growth, traced_calls, traced_idle
+from benchmarks.memory.tracing import traced_calls, traced_idle
 from benchmarks.memory.trend import Trend
 from benchmarks.report import surroundings
 from gateway.client.commands import FAILED, USER_ERROR
@@ -310,7 +311,7 @@ async def _trace(
         with console.status(f"tracing {activity} sessions ..."):
             grown = await traced_idle(flags, activity, sessions=options.sessions)
         print(f"\n{activity}: per session, of {options.sessions}")
-        _print_growth(grown, options.sessions)
+        _print_sites(grown, options.sessions)
     for kind in kinds if options.calls else ():
         with console.status(f"tracing {kind} calls ..."):
             grown = await traced_calls(
@@ -321,18 +322,15 @@ async def _trace(
                 parallel=options.parallel,
             )
         print(f"\n{kind}: left per call, of {options.calls}")
-        _print_growth(grown, options.calls)
+        _print_sites(grown, options.calls)
     return 0
 
 
-def _print_growth(grown: Growth, count: int) -> None:
-    python = sum(site.size for site in grown.sites)
-    print(
-        f"  {python / count:,.0f} bytes of Python's and numpy's; resident "
-        f"{grown.resident / count:,.0f}, tracing included; native {grown.native / count:,.0f}"
-    )
+def _print_sites(sites: Sequence[Site], count: int) -> None:
+    total = sum(site.size for site in sites)
+    print(f"  {total / count:,.0f} bytes of Python's and numpy's")
     print(f"  {'bytes':>9}{'blocks':>8}  where, and through which line of Parley's")
-    for site in grown.sites[:_SHOWN_SITES]:
+    for site in sites[:_SHOWN_SITES]:
         through = f"  < {site.through}" if site.through else ""
         print(f"  {site.size / count:>9,.0f}{site.blocks / count:>8.1f}  {site.where}{through}")
 

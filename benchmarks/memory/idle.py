@@ -168,6 +168,7 @@ async def visit(url: str, activity: Activity) -> AsyncIterator[None]:
         session=SessionFields(max_tokens=_FEW_TOKENS),
         name="parley memory",
         keep_audio=False,
+        open_timeout_s=_TURN_S,
     )
     async with connect(settings) as device:
         if activity is Activity.TALKED:

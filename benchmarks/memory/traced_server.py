@@ -17,22 +17,17 @@ from typing import Final
 
 from gateway.cli import main
 
-__all__ = ["FOLDER", "overhead", "snapshot_path"]
+__all__ = ["FOLDER", "snapshot_path"]
 
 FOLDER: Final = "PARLEY_TRACE"
 """Variable of the environment that names the folder."""
-_FRAMES: Final = 12
+_FRAMES: Final = 8
 """Deep enough to reach our own code from inside a library."""
 
 
 def snapshot_path(folder: Path, number: int) -> Path:
     """Where the snapshot of that number lies, counted from 1."""
     return folder / f"{number}.snapshot"
-
-
-def overhead(snapshot: Path) -> int:
-    """Bytes that tracemalloc itself took at a snapshot."""
-    return int(snapshot.with_suffix(".overhead").read_text(encoding="ascii"))
 
 
 def _run(arguments: list[str]) -> int:
@@ -44,8 +39,6 @@ def _run(arguments: list[str]) -> int:
         taken += 1
         gc.collect()
         path, part = snapshot_path(folder, taken), folder / "part"
-        own = tracemalloc.get_tracemalloc_memory()
-        path.with_suffix(".overhead").write_text(str(own), encoding="ascii")
         tracemalloc.take_snapshot().dump(str(part))
         part.rename(path)
 

@@ -1,4 +1,8 @@
-"""Looks into a server under tracemalloc: which lines hold what sessions brought."""
+"""Looks into a server under tracemalloc: which lines hold what sessions brought.
+
+It sees what Python and numpy allocate. What an untraced run weighs beyond that belongs to native
+libraries, such as the states of codecs, and to allocators, which keep what was freed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,6 @@ import tempfile
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,37 +24,14 @@ from benchmarks.memory.idle import Activity, Target, measure_idle
 from gateway.client.errors import WaitExpired
 from gateway.client.server_process import serve
 
-__all__ = ["Growth", "traced_calls", "traced_idle"]
+__all__ = ["traced_calls", "traced_idle"]
 
 _SNAPSHOT_S: Final = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """What a server holds more than before.
-
-    Attributes:
-        sites: By line, the largest first.
-        resident: Resident bytes, what tracing itself takes included.
-        native: Resident bytes without what tracemalloc saw and took: native libraries, and what
-            the allocators keep.
-    """
-
-    sites: tuple[Site, ...]
-    resident: int
-    native: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """A snapshot, and the resident bytes and those of tracemalloc itself at it."""
-
-    snapshot: tracemalloc.Snapshot
-    resident: int
-    overhead: int
-
-
-async def traced_idle(flags: Sequence[str], activity: Activity, *, sessions: int) -> Growth:
+async def traced_idle(
+    flags: Sequence[str], activity: Activity, *, sessions: int
+) -> tuple[Site, ...]:
     """What so many open sessions hold.
 
     Args:
@@ -62,7 +42,7 @@ async def traced_idle(flags: Sequence[str], activity: Activity, *, sessions: int
     Raises:
         ClientError: A session was refused or lost, or the server took no snapshot.
     """
-    looks: list[_Look] = []
+    looks: list[tracemalloc.Snapshot] = []
     async with _traced(flags) as (target, glass):
 
         async def weighed(count: int) -> None:
@@ -70,12 +50,12 @@ async def traced_idle(flags: Sequence[str], activity: Activity, *, sessions: int
                 looks.append(await glass.look())
 
         await measure_idle(target, activity, sessions=sessions, weighed=weighed)
-    return _grown(looks[0], looks[-1])
+    return growth(looks[0], looks[-1])
 
 
 async def traced_calls(
     flags: Sequence[str], kind: Call, *, calls: int, warm_up: int, parallel: int
-) -> Growth:
+) -> tuple[Site, ...]:
     """What so many finished calls leave behind.
 
     Args:
@@ -93,14 +73,7 @@ async def traced_calls(
         before = await glass.look()
         await measure_calls(target, kind, calls=0, warm_up=calls, parallel=parallel, every=1)
         after = await glass.look()
-    return _grown(before, after)
-
-
-def _grown(before: _Look, after: _Look) -> Growth:
-    sites = growth(before.snapshot, after.snapshot)
-    resident = after.resident - before.resident
-    seen = sum(site.size for site in sites) + after.overhead - before.overhead
-    return Growth(sites, resident, resident - seen)
+    return growth(before, after)
 
 
 @asynccontextmanager
@@ -121,13 +94,12 @@ class _Glass:
         self._pid = pid
         self._taken = 0
 
-    async def look(self) -> _Look:
+    async def look(self) -> tracemalloc.Snapshot:
         """Take the next one; the server stands still meanwhile.
 
         Raises:
             WaitExpired: It did not come.
         """
-        resident = footprint(self._pid).resident
         self._taken += 1
         path = traced_server.snapshot_path(self._folder, self._taken)
         os.kill(self._pid, signal.SIGUSR1)
@@ -139,4 +111,4 @@ class _Glass:
             raise WaitExpired(f"the server took no snapshot within {_SNAPSHOT_S:g} s") from None
         snapshot = tracemalloc.Snapshot.load(str(path))
         path.unlink()
-        return _Look(snapshot, resident, traced_server.overhead(path))
+        return snapshot
