@@ -17,9 +17,8 @@ async def turns_and_sessions(server):
 
 
 async def test_a_session_that_talks_has_had_its_turn_and_is_still_there():
-    async with serve("--engines", "scripted") as server:
-        async with visit(server.url, Activity.TALKED):
-            assert await turns_and_sessions(server) == (1, 1)
+    async with serve("--engines", "scripted") as server, visit(server.url, Activity.TALKED):
+        assert await turns_and_sessions(server) == (1, 1)
 
 
 async def test_a_session_that_only_connects_has_no_turn():
