@@ -13,7 +13,7 @@ def python(code: str) -> list[str]:
 
 
 def test_a_failure_tells_the_last_line(tmp_path):
-    code = "import sys; print('first'); print('no room', file=sys.stderr); sys.exit(3)"
+    code = "import sys; print('first', flush=True); print('no room', file=sys.stderr); sys.exit(3)"
     with pytest.raises(BundleError, match=r"^the step failed \(exit code 3\): no room$"):
         run("the step", python(code), cwd=tmp_path)
 
@@ -40,8 +40,8 @@ def test_the_clock_ticks_while_it_runs_and_an_interruption_ends_it(tmp_path):
 
 def test_the_shell_s_settings_for_python_and_pip_do_not_count():
     given = {
-        "PATH": "/bin", "HOME": "/h", "PYTHONPATH": "/x", "PIP_INDEX_URL": "y", "PARLEY_PROFILE": "z",
-        "VIRTUAL_ENV": "v", "LD_LIBRARY_PATH": "l",
+        "PATH": "/bin", "HOME": "/h", "PYTHONPATH": "/x", "PIP_INDEX_URL": "y",
+        "PARLEY_PROFILE": "z", "VIRTUAL_ENV": "v", "LD_LIBRARY_PATH": "l",
     }  # fmt: skip
     kept = {"PATH": "/bin", "HOME": "/h", "LD_LIBRARY_PATH": "l"}
     assert clean_environment(given) == kept
