@@ -165,11 +165,17 @@ def _engines(
     """Load and measure one engine after the other; each is gone before the next one comes."""
     placement = place(config, hardware)
     threads = placement.threads
+
+    def device(engine: str) -> str:
+        """What is left to chance is the CPU where there is nothing else."""
+        found = placement.device(engine)
+        return "cpu" if found == "auto" and not hardware.gpus else found
+
     language = profile.languages[0] if len(profile.languages) == 1 else None
     with console.status(f"recognizer {profile.recognizer.id} ..."):
         recognizer = measure_recognizer(
             load_recognizer(profile.recognizer, placement, profile.languages),
-            Place(profile.recognizer.id, placement.device("stt"), threads.recognizer.workers),
+            Place(profile.recognizer.id, device("stt"), threads.recognizer.workers),
             language=language,
             rounds=rounds,
         )
@@ -178,12 +184,12 @@ def _engines(
         closing(load_language_model(profile.language_model, placement)) as loaded,
     ):
         model = measure_language_model(
-            loaded, Place(profile.language_model.id, placement.device("llm")), rounds=rounds
+            loaded, Place(profile.language_model.id, device("llm")), rounds=rounds
         )
     with console.status(f"voice {profile.voice.id} ..."):
         voice = measure_voice(
             load_voice(profile.voice, placement),
-            Place(profile.voice.id, placement.device("tts"), threads.voice.workers),
+            Place(profile.voice.id, device("tts"), threads.voice.workers),
             rounds=2 * rounds,
         )
     return EngineCosts(recognizer, model, voice)
