@@ -112,7 +112,8 @@ def _layout(options: argparse.Namespace) -> Layout:
 def _install(bundle: Path, layout: Layout, options: argparse.Namespace) -> None:
     manifest = parse((bundle / releases.MANIFEST).read_text(encoding="utf-8"))
     _check_machine(manifest, layout)
-    _check_prefix(layout)
+    if options.prefix is not None:
+        _check_prefix(layout)
     name = releases.release_name(manifest.parley, (bundle / "SHA256SUMS").read_bytes())
     with releases.locked(layout):
         with releases.building(layout, name, again=options.force) as release:
