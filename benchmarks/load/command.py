@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import shlex
@@ -112,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(console: Console, *, failed: bool) -> int:
     for name, description in bundled_scenarios().items():
-        console.print(f"{name:<12} {description}", markup=False)
+        console.print(f"{name:<15} {description}", markup=False)
     if failed:
         print("parley: name a scenario, e.g.  parley bench smoke --serve", file=sys.stderr)
         return USER_ERROR
@@ -147,6 +148,7 @@ async def _bench(options: argparse.Namespace, console: Console) -> int:
         if cores and processes == 1:
             pin(os.getpid(), cores)  # not before: a started server would inherit it
         run = Run(scenario, target, command=_command(), processes=processes, cores=cores)
+        gc.freeze()  # what is there now stays: not to be looked at again and again
         with _stoppable(run):
             result = await _watched(run, console, quiet=options.quiet)
     written = () if options.out is None else write_reports(result, options.out)

@@ -162,7 +162,7 @@ def _costs(result: Result) -> Iterator[str]:
     at_knee = [step for step in result.steps if step.sessions == result.knee]
     for step in (at_knee or list(result.steps))[-1:]:
         if step.reply_share is not None:
-            yield f"{step.sessions} devices: a reply plays {step.reply_share:.0%} of the time"
+            yield f"{step.sessions_open} devices: a reply plays {step.reply_share:.0%} of the time"
         if step.cpu_per_session is not None:
             yield f"cost of a session-second: {_split(step)}; {_shares(step)}"
 

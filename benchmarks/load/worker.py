@@ -7,6 +7,7 @@ other side is gone, whatever its devices do.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -116,7 +117,9 @@ async def _work(descriptor: int) -> None:
         pin(os.getpid(), {plan.core})
     if plan.scored:
         word_errors("a word", "a word")
-    await Worker(plan, reader, writer).run()
+    worker = Worker(plan, reader, writer)
+    gc.freeze()  # what is there now stays: not to be looked at again and again
+    await worker.run()
 
 
 def main() -> None:

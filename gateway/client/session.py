@@ -728,7 +728,11 @@ class DeviceSession:
         for waiter in self._waiters:
             if waiter.future.done():
                 continue
-            value = waiter.met()
+            try:
+                value = waiter.met()
+            except Exception as error:  # noqa: BLE001  it belongs to whoever waits
+                waiter.future.set_exception(error)
+                continue
             if value:
                 waiter.future.set_result(value)
             elif self.ended is not None:

@@ -471,3 +471,22 @@ async def test_a_mistake_in_the_client_comes_out_of_the_context():
             async with connect(settings(url), observe=observe) as device:
                 await device.ask("Hello", timeout_s=WAIT_S)
     assert len(errors) <= 1
+
+
+async def test_what_a_condition_raises_comes_out_of_the_wait_and_the_session_goes_on():
+    async def script(peer):
+        await peer.expect(InputText)
+        await peer.answer("t_1", "Hi.", tone(0.05))
+        await peer.expect(InputText)
+        await peer.answer("t_2", "Hi again.", tone(0.05))
+
+    async with scripted_server(script) as url, connect(settings(url)) as device:
+        device.send(InputText(text="Hello"))
+        known = device.messages_received
+        with pytest.raises(ZeroDivisionError):
+            await device.until(
+                lambda: device.messages_received > known and 1 / 0, timeout_s=WAIT_S, what="nothing"
+            )
+        await device.until(lambda: device.over(device.trace.turns), timeout_s=WAIT_S, what="it all")
+        [turn] = await device.ask("Hello again", timeout_s=WAIT_S)
+        assert turn.reply == "Hi again."
