@@ -34,6 +34,7 @@ class Figure:
 FIGURES: Final = (
     Figure("sessions.knee", "sessions per core, tried", "", 0),
     Figure("sessions.by_cpu", "sessions per core, by processor time", ""),
+    Figure("sessions.knee_by_cpu", "– the same with the most tried", ""),
     Figure("cpu.minute", "processor time per session minute", "s", 2),
     Figure("turn.first_audio.p50", "first audio, p50", "ms"),
     Figure("turn.first_audio.p95", "first audio, p95", "ms"),

@@ -131,11 +131,12 @@ async def _converse(
     run.values["memory.session"] = quiet.bytes_each / 1e6
     report(f"{sizes.crowd} sessions")
     some = await crowd(server, terms, sizes.crowd)
-    run.values["cpu.minute"] = some.cpu_per_session_s * 60
-    run.values["sessions.by_cpu"] = 1 / some.cpu_per_session_s
     run.notes += complaints(some)
-    if sizes.ramp and server.peer.shares:
-        await _ramp(server, run, terms, report)
+    if not some.failed:  # who does not answer has less to do
+        run.values["cpu.minute"] = some.cpu_per_session_s * 60
+        run.values["sessions.by_cpu"] = 1 / some.cpu_per_session_s
+        if sizes.ramp and server.peer.shares:
+            await _ramp(server, run, terms, report)
     if sizes.calls:
         report(f"{sizes.calls} calls")
         growth = (await calls(server, sizes.calls)).bytes_each
@@ -147,6 +148,8 @@ async def _ramp(server: Server, run: Run, terms: Terms, report: Callable[[str], 
     """Look for the most devices that are still served as if they were alone."""
     limit_s = run.values.get("turn.first_audio.p95", 0.0) / 1000 * _SLOWER
 
+    by_cpu: dict[int, float] = {}
+
     async def holds(count: int) -> bool:
         report(f"{count} sessions")
         try:
@@ -156,11 +159,13 @@ async def _ramp(server: Server, run: Run, terms: Terms, report: Callable[[str], 
             return False
         run.notes += complaints(tried, only_client=True)
         latency = tried.first_audio_p95_s
+        by_cpu[count] = 1 / tried.cpu_per_session_s
         return not tried.failed and latency is not None and latency <= limit_s
 
     found = await most(run.values["sessions.by_cpu"], holds)
     if found is not None:
         run.values["sessions.knee"] = found
+        run.values["sessions.knee_by_cpu"] = by_cpu[found]
 
 
 async def most(promised: float, holds: Callable[[int], Awaitable[bool]]) -> int | None:
@@ -252,5 +257,8 @@ def complaints(found: Crowd, *, only_client: bool = False) -> list[str]:
     if only_client:
         return notes
     if found.failed:
-        notes.append(f"{found.failed} of {found.devices} turns failed at the fixed number")
+        notes.append(
+            f"{found.failed} of {found.devices} turns failed at the fixed number, whose processor "
+            "time does not count"
+        )
     return [*notes, *dict.fromkeys(found.complaints)]
