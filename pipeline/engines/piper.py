@@ -36,6 +36,7 @@ from pipeline.engines import (
 )
 from pipeline.engines.loudness import active_rms, finished, gain_for
 from pipeline.engines.onnx_graph import outputs_of, uses_external_data, with_output
+from pipeline.engines.onnx_runtime import import_onnxruntime
 from pipeline.engines.word_alignment import Group, align
 from pipeline.errors import EngineFailed, EngineUnavailable
 from pipeline.speakable import Speakable, SpeakableWord, speakable
@@ -180,7 +181,7 @@ def load(settings: PiperSettings) -> PiperVoice:
 
 def _imported() -> tuple[ModuleType, ModuleType, ModuleType]:
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
         from piper import config, voice
     except ImportError as error:
         message = (
@@ -267,7 +268,7 @@ def _open(settings: PiperSettings, runtime: ModuleType) -> tuple[_Session, bool]
 def cuda_problem() -> str:
     """Return why voices cannot run on a GPU here, or ""."""
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except ImportError as error:
         return f"onnxruntime cannot be imported ({error})"
     return _cuda_problem(onnxruntime)

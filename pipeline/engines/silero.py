@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.engines import Float32Audio, Int16Audio, VoiceActivityDetector
+from pipeline.engines.onnx_runtime import import_onnxruntime
 from pipeline.errors import EngineUnavailable
 
 __all__ = ["BLOCK_SAMPLES", "SileroDetector", "SileroModel", "bundled_model", "load"]
@@ -60,7 +61,7 @@ def load(path: Path | None = None) -> SileroModel:
     """
     path = bundled_model() if path is None else path
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except ImportError as error:
         raise EngineUnavailable(
             f"onnxruntime cannot be imported ({error}); pip install onnxruntime, "
