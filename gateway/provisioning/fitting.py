@@ -19,6 +19,7 @@ from pipeline.devices import Gpu, compute_types
 from pipeline.threads import plan_threads
 
 __all__ = [
+    "PATIENT",
     "PROCESS_BYTES",
     "TALK",
     "Candidate",
@@ -68,6 +69,11 @@ class Talk:
 
 
 TALK: Final = Talk()
+
+PATIENT: Final = Talk(
+    tokens_per_second=5.0, final_within=2.0, sound_within=5.0, voice_within=0.9, busy=0.9
+)
+"""What people put up with who have nothing better: the voice does not stutter, but they wait."""
 
 PROCESS_BYTES: Final = 400_000_000
 """Of Python, the libraries and the event loop, before any model."""
@@ -153,20 +159,24 @@ def recommend(
 
     Args:
         hardware: What is there.
-        candidates: The most capable first; the last one is taken if nothing else fits.
+        candidates: The most capable first; the last one is taken if nothing else fits, and the
+            last but one before it if it is bearable for those who are patient.
         speeds: For what is said of them.
         talk: What a conversation does.
     """
-    rejected: dict[str, tuple[str, ...]] = {}
-    verdict = judge(hardware, candidates[-1], talk)
-    chosen = candidates[-1]
-    for each in candidates:
-        verdict = judge(hardware, each, talk)
-        if verdict.fits:
-            chosen = each
-            break
-        rejected[each.name] = verdict.reasons
+    verdicts = [judge(hardware, each, talk) for each in candidates]
     notes = [] if speeds.is_measured else ["not calibrated: costs are the reference machine's"]
+    fitting = [number for number, verdict in enumerate(verdicts) if verdict.fits]
+    place = fitting[0] if fitting else len(candidates) - 1
+    if candidates[place].is_last_resort and place > 0:
+        # The last resort is for trying out. Rather the smallest real profile, if it works at all.
+        slow = judge(hardware, candidates[place - 1], PATIENT)
+        if slow.fits:
+            place -= 1
+            notes.append(f"it will feel slow: {'; '.join(verdicts[place].reasons)}")
+            verdicts[place] = slow
+    chosen, verdict = candidates[place], verdicts[place]
+    rejected = {candidates[number].name: verdicts[number].reasons for number in range(place)}
     if hardware.lacks_avx2:
         notes.append(
             "this processor lacks AVX2: llama.cpp has to be compiled on it "
@@ -174,7 +184,6 @@ def recommend(
         )
     if not verdict.fits:
         notes.append("even the smallest profile is too much for this machine; it may stutter")
-        rejected.pop(chosen.name, None)
     return Recommendation(chosen.name, chosen, verdict, rejected, tuple(notes))
 
 
@@ -283,9 +292,13 @@ def _language_line(hardware: Hardware, candidate: Candidate, talk: Talk) -> str:
     name = f"{candidate.language_model}, {candidate.quantization}{_by_size(candidate.language)}"
     plural = "thread" if threads == 1 else "threads"
     return (
-        f"language model: {rate:.0f} tokens/s with {threads} {plural}; speech needs 5, with a "
+        f"language model: {_number(rate)} tokens/s with {threads} {plural}; speech needs 5, with a "
         f"reserve {talk.tokens_per_second:g} ({name})"
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def _by_size(cost: RecognitionCost | LanguageCost | VoiceCost) -> str:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,6 +27,9 @@ from pipeline.errors import ModelError
 from pipeline.models import Model, Profile
 
 __all__ = ["add_arguments", "candidate", "run"]
+
+_STARTER: Final = "starter"
+"""The profile that Parley brings, for trying out."""
 
 
 def candidate(
@@ -63,7 +66,7 @@ def candidate(
         measured.speech
         if measured and measured.voice == speaks.id
         else costs.voice(speaks, speeds),
-        is_last_resort=profile.name == "starter",
+        is_last_resort=profile.name == _STARTER,
     )
 
 
@@ -125,8 +128,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _weight(profile: Profile) -> int:
-    return profile.name != "starter" and (profile.language_model.bytes or 1)
+def _weight(profile: Profile) -> tuple[bool, int, int]:
+    """Return what orders profiles by what they can do; the starter's is the least."""
+    sizes = (profile.language_model.bytes or 0, profile.recognizer.bytes or 0)
+    return (profile.name != _STARTER, *sizes)
 
 
 def _speeds(costs: CostBook) -> Speeds:
@@ -140,7 +145,7 @@ def _speeds(costs: CostBook) -> Speeds:
 
 def _measured(config: Config) -> MeasuredCosts | None:
     """Measure the profile that is configured, if it is another than the starter and installed."""
-    if config.models.profile == "starter":
+    if config.models.profile == _STARTER:
         return None
     try:
         profile = installed_profile(config)
@@ -209,7 +214,7 @@ def _print(
     for note in (*found.notes, *hints):
         console.print(f"note: {escape(note)}")
     console.print()
-    if found.profile == "starter":
+    if found.profile == _STARTER:
         console.print("It is installed already: parley use starter")
     else:
         name = escape(found.profile)

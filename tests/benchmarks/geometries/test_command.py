@@ -30,6 +30,21 @@ def test_small_models_are_measured_and_earlier_figures_are_kept(tmp_path, capsys
     assert "real-time factor" in capsys.readouterr().out
 
 
+def test_of_two_measurements_the_lesser_costs_and_the_greater_rates_are_kept():
+    old = {
+        "final_3s": {"audio": 3.0, "cpu": 0.2, "wall": 0.9}, "decode_tokens_per_second": 30.0,
+        "resident_bytes": 5, "memory": 9e9, "gone": 1,
+    }  # fmt: skip
+    new = {
+        "final_3s": {"audio": 3.0, "cpu": 0.3, "wall": 0.4}, "decode_tokens_per_second": 20.0,
+        "resident_bytes": 7, "memory": 8e9, "compute_type": "int8",
+    }  # fmt: skip
+    assert command.better(old, new) == {
+        "final_3s": {"audio": 3.0, "cpu": 0.2, "wall": 0.4}, "decode_tokens_per_second": 30.0,
+        "resident_bytes": 7, "memory": 9e9, "compute_type": "int8",
+    }  # fmt: skip
+
+
 def test_a_model_that_is_there_is_not_written_again(tmp_path):
     shape = SMALL["piper-medium"]
     path = command.write_model(tmp_path, "piper-medium", shape)

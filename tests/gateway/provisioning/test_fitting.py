@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.provisioning.calibration import UNMEASURED, Speeds
-from gateway.provisioning.costs import CostBook
+from gateway.provisioning.costs import CostBook, RecognitionCost
 from gateway.provisioning.fitting import TALK, judge, recommend
 from gateway.provisioning.hardware import Hardware
 from gateway.provisioning.recommend import candidate
@@ -121,6 +121,20 @@ def test_a_slower_machine_bears_less_and_at_last_nothing_but_the_starter():
     found = recommend(here, candidates(slow), slow)
     assert found.profile == "starter"
     assert any("tokens/s" in reason for reason in found.rejected["cpu-2"])
+
+
+def test_the_smallest_real_profile_is_taken_by_the_patient_before_the_starter():
+    slow = Speeds(0.6, 0.6, 0.6, 0.6, is_measured=True)
+    here = machine(1, 8)
+    assert not judge(
+        here, replace(candidates(slow)[3], recognition=RecognitionCost(1.5, 1, "x"))
+    ).fits
+    listed = candidates(slow)
+    listed[3] = replace(listed[3], recognition=RecognitionCost(1.5, 0.4, "x"))
+    found = recommend(here, listed, slow)
+    assert found.profile == "cpu-2"
+    assert any("feel slow" in note and "recognition" in note for note in found.notes)
+    assert "cpu-2" not in found.rejected
 
 
 def test_each_engine_that_cannot_keep_up_is_a_reason_of_its_own():
