@@ -198,10 +198,16 @@ async def _run(
                 report("starting")
                 run = Run()
                 some = sizes if number == 1 else replace(sizes, calls=0)
+                known = [run.values.get("sessions.knee") for run in progress.runs]
                 progress.runs.append(run)  # what a run has found before it ends early counts
                 try:
                     await run_peer(
-                        progress.environment, run, sizes=some, cores=cores, report=report
+                        progress.environment,
+                        run,
+                        sizes=some,
+                        cores=cores,
+                        before=next((each for each in reversed(known) if each), None),
+                        report=report,
                     )
                 except ClientError as error:
                     progress.failed = True

@@ -23,6 +23,7 @@ from pipeline.engines import energy, webrtc_vad
 __all__ = [
     "FULL",
     "QUICK",
+    "Attempt",
     "Run",
     "Sizes",
     "complaints",
@@ -37,9 +38,15 @@ _SLOWER: Final = 1.25
 """How much longer than unloaded the p95 may be."""
 _BUSY_CLIENT: Final = 0.7
 _LATE_MS: Final = 20.0
-_UPPER: Final = (0.85, 1.0)
-_LOWER: Final = (0.65, 0.45)
-"""Parts of the sessions that processor time promises; the lower ones if the first is too many."""
+_FIRST: Final = 0.85
+"""Part of the sessions that processor time promises with which the ramp begins."""
+_UP: Final = 0.9
+"""The same, of those that a step which held promises: many sessions share what one costs alone."""
+_DOWN: Final = 0.7
+_WORTH_IT: Final = 1.1
+_STEPS: Final = 4
+_STEPS_AGAIN: Final = 2
+"""Where a run before has found where to look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ async def run_peer(
     sizes: Sizes = FULL,
     terms: Terms = TERMS,
     cores: AbstractSet[int] = frozenset(),
+    before: float | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Run one peer once.
@@ -102,6 +110,7 @@ async def run_peer(
         sizes: How much of everything.
         terms: Of the conversations.
         cores: For its server.
+        before: The most sessions that a run before has found.
         report: Is told what comes next.
 
     Raises:
@@ -111,7 +120,7 @@ async def run_peer(
     if peer.converses:
         async with peer_server(environment, terms, cores=cores) as server:
             run.versions.update(server.versions)
-            await _converse(server, run, sizes, terms, report)
+            await _converse(server, run, sizes, terms, before, report)
     if peer.is_here or not peer.converses:
         report("frames")
         flags = ("--set=turn.vad=energy", "--set=conversation.max_tokens=4096")
@@ -121,7 +130,12 @@ async def run_peer(
 
 
 async def _converse(
-    server: Server, run: Run, sizes: Sizes, terms: Terms, report: Callable[[str], None]
+    server: Server,
+    run: Run,
+    sizes: Sizes,
+    terms: Terms,
+    before: float | None,
+    report: Callable[[str], None],
 ) -> None:
     report("one session")
     alone = await solo(server, terms, sizes.solo_turns)
@@ -136,7 +150,7 @@ async def _converse(
         run.values["cpu.minute"] = some.cpu_per_session_s * 60
         run.values["sessions.by_cpu"] = 1 / some.cpu_per_session_s
         if sizes.ramp and server.peer.shares:
-            await _ramp(server, run, terms, report)
+            await _ramp(server, run, terms, before, report)
     if sizes.calls:
         report(f"{sizes.calls} calls")
         growth = (await calls(server, sizes.calls)).bytes_each
@@ -144,48 +158,84 @@ async def _converse(
             run.values["memory.call"] = growth / 1e3
 
 
-async def _ramp(server: Server, run: Run, terms: Terms, report: Callable[[str], None]) -> None:
+async def _ramp(
+    server: Server, run: Run, terms: Terms, before: float | None, report: Callable[[str], None]
+) -> None:
     """Look for the most devices that are still served as if they were alone."""
     limit_s = run.values.get("turn.first_audio.p95", 0.0) / 1000 * _SLOWER
 
-    by_cpu: dict[int, float] = {}
-
-    async def holds(count: int) -> bool:
+    async def attempt(count: int) -> Attempt:
         report(f"{count} sessions")
         try:
             tried = await crowd(server, terms, count)
         except ClientError as error:
             run.notes.append(f"{count} sessions: {error}")
-            return False
+            return Attempt(count, holds=False, promised=0.0)
         run.notes += complaints(tried, only_client=True)
         latency = tried.first_audio_p95_s
-        by_cpu[count] = 1 / tried.cpu_per_session_s
-        return not tried.failed and latency is not None and latency <= limit_s
+        holds = not tried.failed and latency is not None and latency <= limit_s
+        return Attempt(count, holds=holds, promised=1 / tried.cpu_per_session_s)
 
-    found = await most(run.values["sessions.by_cpu"], holds)
+    if before is None:
+        found = await most(round(run.values["sessions.by_cpu"] * _FIRST), attempt, steps=_STEPS)
+    else:
+        found = await most(round(before), attempt, steps=_STEPS_AGAIN)
     if found is not None:
-        run.values["sessions.knee"] = found
-        run.values["sessions.knee_by_cpu"] = by_cpu[found]
+        run.values["sessions.knee"] = found.count
+        run.values["sessions.knee_by_cpu"] = found.promised
 
 
-async def most(promised: float, holds: Callable[[int], Awaitable[bool]]) -> int | None:
-    """The most sessions that hold, of a few parts of those that processor time promises.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One step of the ramp.
+
+    Attributes:
+        count: Sessions that were tried.
+        holds: Whether they were served well.
+        promised: Sessions that would use all of a core, at the processor time of these.
+    """
+
+    count: int
+    holds: bool
+    promised: float
+
+
+async def most(
+    first: int, attempt: Callable[[int], Awaitable[Attempt]], *, steps: int
+) -> Attempt | None:
+    """The most sessions that hold, as far as a few attempts tell.
 
     Args:
-        promised: Sessions that would use all of a core.
-        holds: Tries a number.
+        first: To try first.
+        attempt: Tries a number.
+        steps: Attempts at most.
 
     Returns:
-        None if even the fewest do not hold.
+        None if none of them held.
     """
-    counts = [max(1, round(promised * part)) for part in (*_UPPER, *_LOWER)]
-    first, higher, *lower = counts
-    if await holds(first):
-        return higher if await holds(higher) else first
-    for count in lower:
-        if await holds(count):
-            return count
-    return None
+    best: Attempt | None = None
+    too_many: int | None = None
+    count: int | None = max(1, first)
+    for _ in range(steps):
+        if count is None:
+            break
+        tried = await attempt(count)
+        if tried.holds:
+            best = tried
+        else:
+            too_many = count
+        count = _next(best, too_many)
+    return best
+
+
+def _next(best: Attempt | None, too_many: int | None) -> int | None:
+    """What to try next; None where it would tell little."""
+    if best is None:
+        assert too_many is not None
+        return round(too_many * _DOWN) if too_many > 1 else None
+    between = None if too_many is None else (best.count + too_many) // 2
+    count = between or round(best.promised * _UP)
+    return count if count > best.count * _WORTH_IT else None
 
 
 async def _exchange(server: Server, run: Run, sizes: Sizes) -> None:

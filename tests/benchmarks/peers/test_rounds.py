@@ -1,6 +1,7 @@
 import pytest
 
 from benchmarks.peers.rounds import (
+    Attempt,
     complaints,
     detector_us,
     interruption_figures,
@@ -12,32 +13,47 @@ from benchmarks.peers.turns import Interruption, Turn
 from benchmarks.peers.workloads import Crowd
 
 
-@pytest.mark.parametrize(
-    ("carried", "tried", "found"),
-    [
-        (200, [85, 100], 100),
-        (99, [85, 100], 85),
-        (84, [85, 65], 65),
-        (64, [85, 65, 45], 45),
-        (44, [85, 65, 45], None),
-    ],
-)
-async def test_the_ramp_finds_the_most_sessions_in_three_steps(carried, tried, found):
+def server_that_carries(limit, promised):
+    """Tries of a server that carries so many, and whose sessions get cheaper as they get more."""
     seen = []
 
-    async def holds(count):
+    async def attempt(count):
         seen.append(count)
-        return count <= carried
+        return Attempt(count, holds=count <= limit, promised=promised(count))
 
-    assert await most(100.0, holds) == found
+    return attempt, seen
+
+
+@pytest.mark.parametrize(
+    ("limit", "tried", "found"),
+    [
+        (500, [43, 72, 108, 150], 150),  # what holds promises more
+        (120, [43, 72, 108, 150], 108),
+        (100, [43, 72, 108, 90], 90),
+        (44, [43, 72, 57, 50], 43),
+        (40, [43, 30, 36], 36),
+        (10, [43, 30, 21, 15], None),
+    ],
+)
+async def test_the_ramp_goes_where_the_processor_time_points(limit, tried, found):
+    promised = {43: 80.0, 72: 120.0, 108: 167.0, 90: 140.0, 150: 170.0}
+    attempt, seen = server_that_carries(limit, lambda count: promised.get(count, 60.0))
+    best = await most(43, attempt, steps=4)
     assert seen == tried
+    assert (best.count if best else None) == found
+
+
+async def test_the_ramp_stops_where_the_core_is_full():
+    attempt, seen = server_that_carries(100, lambda count: 50.0)
+    best = await most(43, attempt, steps=4)
+    assert best == Attempt(43, holds=True, promised=50.0)
+    assert seen == [43]
 
 
 async def test_the_ramp_tries_one_session_at_least():
-    async def holds(count):
-        return count == 1
-
-    assert await most(0.2, holds) == 1
+    attempt, seen = server_that_carries(0, lambda count: 1.0)
+    assert await most(0, attempt, steps=4) is None
+    assert seen == [1]
 
 
 def test_the_overhead_is_what_the_stated_costs_leave():
