@@ -1,7 +1,8 @@
-"""Runs ``parley`` under tracemalloc; SIGUSR1 writes a snapshot into the folder ``$PARLEY_TRACE``.
+"""Runs ``parley``, and looks into it: SIGUSR1 writes a snapshot into the folder ``$PARLEY_TRACE``.
 
-Started as ``python -m benchmarks.memory.traced_server serve ...``. Files are numbered from 1 and
-appear whole, because they are renamed into place.
+The first snapshot begins to trace: what was there before is no growth, and would make every
+snapshot take half a minute. Started as ``python -m benchmarks.memory.traced_server serve ...``.
+Files are numbered from 1, and appear whole, because they are renamed into place.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ def _run(arguments: list[str]) -> int:
         nonlocal taken
         taken += 1
         gc.collect()
+        if not tracemalloc.is_tracing():
+            tracemalloc.start(_FRAMES)
         path, part = snapshot_path(folder, taken), folder / "part"
         tracemalloc.take_snapshot().dump(str(part))
         part.rename(path)
 
     signal.signal(signal.SIGUSR1, take)
-    tracemalloc.start(_FRAMES)
     return main(arguments)
 
 
