@@ -435,8 +435,12 @@ class Run:
             return
 
     async def _watch(self) -> None:
-        """Stop the run when the server has gone."""
-        await self._sampler.lost.wait()
+        """Stop the run when the server has gone: it answers nobody, and has dropped all devices."""
+        while True:
+            await self._sampler.lost.wait()
+            if not self._records.open:
+                break
+            await asyncio.sleep(_LOOK_S)  # it is too busy to answer, and talks to them
         self._records.fault("server_gone", detail="its metrics do not answer any more")
         self.stop("the server stopped answering")
 

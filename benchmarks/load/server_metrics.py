@@ -128,7 +128,7 @@ class Sampler:
     Attributes:
         samples: So far.
         pages: The first page, and the newest one.
-        lost: Whether the server has stopped answering.
+        lost: Set while the server does not answer.
         note: Why there are no samples; None if there are.
     """
 
@@ -175,6 +175,7 @@ class Sampler:
                 self.lost.set()
             return
         self._failures = 0
+        self.lost.clear()
         if status != 200:
             self.note = f"the server's metrics cannot be read: HTTP {status}"
             return

@@ -162,7 +162,11 @@ def _costs(result: Result) -> Iterator[str]:
     at_knee = [step for step in result.steps if step.sessions == result.knee]
     for step in (at_knee or list(result.steps))[-1:]:
         if step.reply_share is not None:
-            yield f"{step.sessions_open} devices: a reply plays {step.reply_share:.0%} of the time"
+            many = "s" if step.sessions_open != 1 else ""
+            yield (
+                f"{step.sessions_open} device{many}: replies play {step.reply_share:.0%} "
+                "of the time"
+            )
         if step.cpu_per_session is not None:
             yield f"cost of a session-second: {_split(step)}; {_shares(step)}"
 

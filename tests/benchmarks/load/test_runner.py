@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benchmarks.load import clients, runner
+from benchmarks.load import clients, runner, server_metrics
 from benchmarks.load.runner import Run, Target
 from benchmarks.load.scenario import load_scenario, parse_scenario
 from benchmarks.results import from_json, to_json
@@ -314,6 +314,37 @@ async def test_a_server_that_dies_mid_run_ends_the_run_with_a_report():
     assert result.incomplete == "the server stopped answering"
     assert "server_gone" in {fault.kind for fault in result.faults}
     assert {each.outcome for each in result.sessions} & {"failed", "unreachable"}
+
+
+async def test_a_server_that_is_too_busy_for_its_metrics_has_not_gone(server, monkeypatch):
+    get, silent = server_metrics.http_get, False
+
+    async def silenced(url, path, *, key=None):
+        if silent:
+            raise Unreachable("no answer in time")
+        return await get(url, path, key=key)
+
+    async def silence(one):
+        nonlocal silent
+        records, lost = one.progress.records, one.progress.sampler.lost
+        while not records.turns:
+            await asyncio.sleep(0.02)
+        silent = True
+        await lost.wait()
+        known = len(records.turns)
+        while len(records.turns) < known + 2:
+            await asyncio.sleep(0.02)
+        silent = False
+        while lost.is_set():
+            await asyncio.sleep(0.02)
+        one.stop("enough")
+
+    monkeypatch.setattr(server_metrics, "http_get", silenced)
+    scenario = load_scenario("smoke", [*QUICK, "sessions.duration_s=600"])
+    result = await run(scenario, server.url, during=silence, sample_s=0.05)
+    assert result.incomplete == "enough"
+    assert result.totals.sessions_failed == 0
+    assert [fault.kind for fault in result.faults] == ["stopped"]
 
 
 def test_a_foreign_server_s_transcripts_are_compared_with_what_was_said(results):
