@@ -30,12 +30,15 @@ from protocol.events import (
     InputText,
     ResponseDone,
     ServerMessage,
+    SessionFields,
 )
 
 __all__ = ["Line", "line"]
 
 _FORMAT: Final = AudioFormat(Encoding.OPUS, 16_000, 20)
-_PATIENCE_S: Final = 30.0
+_PATIENCE_S: Final = 60.0
+_FEW_TOKENS: Final = 4
+"""Of a reply: all of its sound is sent ahead, so that calls are short."""
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Line:
             protocol=1,
             client=ClientInfo(name="parley memory", version=VERSION),
             audio=AudioOffer(in_=offer, out=offer if audible else (), aec="device"),
+            session=SessionFields(max_tokens=_FEW_TOKENS),
         )
         await self.socket.send(self.protocol.hello(hello, time.monotonic()))
         try:
@@ -83,7 +87,7 @@ class Line:
         """Type something, and wait until the server is through with its reply.
 
         Raises:
-            WaitExpired: It took longer than 30 s.
+            WaitExpired: It took longer than 60 s.
         """
         self.done.clear()
         await self.socket.send(self.protocol.seal(InputText(text=text), time.monotonic()))
