@@ -53,7 +53,11 @@ async def turn(talk, number, seconds=4.0):
 
 def test_the_reply_is_spoken_in_the_language_that_was_heard_and_the_model_is_told_once():
     async def scene():
-        texts = ["Wie spät ist es jetzt?", "Und wie wird das Wetter?", "Thank you very much for all of your help today."]
+        texts = [
+            "Wie spät ist es jetzt?",
+            "Und wie wird das Wetter?",
+            "Thank you very much for all of your help today.",
+        ]
         voice, engines = bilingual("de", "de", "en", texts=texts)
         async with conversation(engines=engines, **AUTO) as talk:
             for number in (1, 2, 3):
