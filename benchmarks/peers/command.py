@@ -85,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="less of everything, and no ramp")
     parser.add_argument("--no-ramp", action="store_true", help="do not look for the most sessions")
     parser.add_argument(
+        "--sessions", type=int, metavar="N", help=f"the fixed number of sessions ({FULL.crowd})"
+    )
+    parser.add_argument(
         "--calls", type=int, metavar="N", help=f"short calls in the first run ({FULL.calls})"
     )
     parser.add_argument(
@@ -146,7 +149,11 @@ def _sizes(options: argparse.Namespace) -> Sizes:
         raise ClientError(f"--runs {options.runs} is not at least 1")
     if options.calls is not None and options.calls < 0:
         raise ClientError(f"--calls {options.calls} is not at least 0")
+    if options.sessions is not None and options.sessions < 1:
+        raise ClientError(f"--sessions {options.sessions} is not at least 1")
     sizes = QUICK if options.quick else FULL
+    if options.sessions is not None:
+        sizes = replace(sizes, crowd=options.sessions)
     if options.no_ramp:
         sizes = replace(sizes, ramp=False)
     return sizes if options.calls is None else replace(sizes, calls=options.calls)

@@ -65,7 +65,7 @@ class Sizes:
     """
 
     solo_turns: int = 4
-    crowd: int = 8
+    crowd: int = 6
     ramp: bool = True
     idle: int = 50
     calls: int = 200
@@ -149,8 +149,10 @@ async def _converse(
     if not some.failed:  # who does not answer has less to do
         run.values["cpu.minute"] = some.cpu_per_session_s * 60
         run.values["sessions.by_cpu"] = 1 / some.cpu_per_session_s
-        if sizes.ramp and server.peer.shares:
-            await _ramp(server, run, terms, before, report)
+    if sizes.ramp and server.peer.shares:
+        promised = run.values.get("sessions.by_cpu", sizes.crowd)
+        first = round(promised * _FIRST if before is None else before)
+        await _ramp(server, run, terms, (first, _STEPS if before is None else _STEPS_AGAIN), report)
     if sizes.calls:
         report(f"{sizes.calls} calls")
         growth = (await calls(server, sizes.calls)).bytes_each
@@ -159,7 +161,7 @@ async def _converse(
 
 
 async def _ramp(
-    server: Server, run: Run, terms: Terms, before: float | None, report: Callable[[str], None]
+    server: Server, run: Run, terms: Terms, search: tuple[int, int], report: Callable[[str], None]
 ) -> None:
     """Look for the most devices that are still served as if they were alone."""
     limit_s = run.values.get("turn.first_audio.p95", 0.0) / 1000 * _SLOWER
@@ -176,10 +178,8 @@ async def _ramp(
         holds = not tried.failed and latency is not None and latency <= limit_s
         return Attempt(count, holds=holds, promised=1 / tried.cpu_per_session_s)
 
-    if before is None:
-        found = await most(round(run.values["sessions.by_cpu"] * _FIRST), attempt, steps=_STEPS)
-    else:
-        found = await most(round(before), attempt, steps=_STEPS_AGAIN)
+    first, steps = search
+    found = await most(first, attempt, steps=steps)
     if found is not None:
         run.values["sessions.knee"] = found.count
         run.values["sessions.knee_by_cpu"] = found.promised

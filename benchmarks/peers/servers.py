@@ -79,7 +79,11 @@ PEERS: Final[Mapping[str, Peer]] = {
         Peer(PARLEY, "Parley, scripted engines", ParleyWire, converses=True),
         Peer("pipecat", "pipecat, FastAPI WebSocket, stub services", BotWire, converses=True),
         Peer(
-            "livekit", "LiveKit agents, stub services, without its server", BotWire, converses=True
+            "livekit",
+            "LiveKit agents, stub plugins, without its server",
+            BotWire,
+            converses=True,
+            shares=False,
         ),
         Peer("floor", "websockets, echo", EchoWire, converses=False),
         Peer("wyoming", "wyoming, echo over TCP", WyomingWire, converses=False),

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="usage is read f
     [
         (["--only", "siri"], "--only siri: no such peer; there are parley, pipecat"),
         (["--runs", "0"], "--runs 0 is not at least 1"),
+        (["--sessions", "0"], "--sessions 0 is not at least 1"),
         (["--calls", "-1"], "--calls -1 is not at least 0"),
         (["--server-core", "x"], "--server-core x is no list of cores"),
         (["--server-core", "0", "--client-core", "0"], "overlap"),
