@@ -41,8 +41,9 @@ __all__ = [
 
 SLICE = 6 * 512
 """Samples that are listened to per wake-up: 192 ms."""
-RECENT = 3 * SAMPLE_RATE
-"""How far back an utterance may begin: prefix (≤ 1 s), late detection, half a second of button."""
+RECENT = 3 * SAMPLE_RATE // 2
+"""How far back an utterance may begin: a prefix of 1 s at most, or half a second of button, and
+some blocks until speech is detected. It is what a listening session weighs most: 48 KB."""
 CAUGHT_UP = SAMPLE_RATE
 COMMIT_PATIENCE_S = 1.0
 PRESS_BACK = SAMPLE_RATE // 2

@@ -51,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "scenario",
         nargs="?",
-        help="name of a bundled scenario, or a TOML file (see --list); or `compare`, for results",
+        help="name of a bundled scenario, or a TOML file (see --list); or `compare`, for results, "
+        "or `size`, for this machine",
     )
     parser.add_argument("--list", action="store_true", help="list scenarios and their keys")
     where = parser.add_mutually_exclusive_group()

@@ -45,6 +45,9 @@ SUBPROTOCOL: Final = Subprotocol("parley.v1")
 
 LARGEST_MESSAGE: Final = 64 * 1024
 """Bytes; beyond this websockets closes 1009. Smaller limits are the protocol's."""
+BACKLOG: Final = 1024
+"""Connections that wait to be accepted: after a power cut all devices come at once. The kernel has
+its own bound (net.core.somaxconn, 4096 by default)."""
 INCOMING_FRAMES: Final = 16
 """Frames that wait for the reader; then TCP reading pauses."""
 WRITE_LIMIT: Final = 32 * 1024
@@ -110,6 +113,7 @@ class Listener:
                 process_response=self._process_response,
                 select_subprotocol=_select_subprotocol,
                 create_connection=self._connection_class(),
+                backlog=BACKLOG,
                 compression=None,
                 server_header="Parley",
                 open_timeout=server.handshake_timeout_s,
