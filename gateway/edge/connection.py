@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 BURST = 8
 """Messages that are taken without giving the event loop back, while more are here already."""
+BURST_S = 0.01
+"""Within which so many frames are taken as they are read; the reader takes those beyond, with turns
+for others in between."""
 CHECKS_PER_DEADLINE = 4
 """How often, within the send deadline, a look is taken at whether a send has outlasted it. A timer
 for each message would cost more than sending it."""
@@ -76,6 +79,8 @@ class Connection:
         self._rearm = Signal()
         self._armed_until = 0.0
         self._context = contextvars.copy_context()
+        self._burst_began = 0.0
+        self._burst = 0
         self._session: Session | None = None
 
     async def run(self) -> None:
@@ -132,9 +137,14 @@ class Connection:
         """
         if self._session is None or self._session.is_behind:
             return False
+        now = self._clock()
+        if now - self._burst_began > BURST_S:
+            self._burst_began, self._burst = now, 0
+        if self._burst == BURST:
+            return False
+        self._burst += 1
         self._metrics.received(len(message))
-        outcome = self._protocol.receive(message, self._clock())
-        self._context.run(self._session.apply, outcome)
+        self._context.run(self._session.apply, self._protocol.receive(message, now))
         # What a frame makes due is an acknowledgement, and not before the timer's next look.
         return True
 

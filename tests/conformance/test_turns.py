@@ -31,9 +31,11 @@ async def no_errors(peer) -> None:
 
 
 async def talking_reply(peer, **fields) -> dict:
-    """Have the server speak for seconds; return when audio flows."""
+    """Have the server speak for seconds; return when more than a second of it is here."""
     await peer.send("response.create", say="A reply that goes on and on. " * 4, **fields)
     await peer.until("frame")
+    while peer.all("frame")[-1].pts < 17_600:
+        await peer.until("frame", after=len(peer.log))
     return peer.all("audio.start")[-1]
 
 
