@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TypeAlias
 
 from protocol.frames import mark_replay
 from protocol.sequence import is_after
@@ -12,11 +12,9 @@ from protocol.sequence import is_after
 __all__ = ["Replay", "SentLog"]
 
 
-class _Entry(NamedTuple):
-    seq: int
-    frame: str | bytes
-    size: int
-    sent: float
+_Entry: TypeAlias = tuple[int, str | bytes, int, float]
+"""Number, frame, size, when it was sent. A plain tuple of plain values is nothing that the garbage
+collector has to look at again and again; there are thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +54,13 @@ class SentLog:
 
     def append(self, seq: int, frame: str | bytes, size: int, now: float) -> None:
         """Keep a frame that was just handed to the socket; ``size`` in bytes."""
-        self._entries.append(_Entry(seq, frame, size, now))
+        self._entries.append((seq, frame, size, now))
         self._bytes += size
         self._forget_old(now)
 
     def acknowledge(self, seq: int) -> None:
         """Forget everything up to a number that the peer has."""
-        while self._entries and not is_after(self._entries[0].seq, seq):
+        while self._entries and not is_after(self._entries[0][0], seq):
             self._drop_oldest()
 
     def since(self, first: int, last_sent: int) -> Replay:
@@ -72,24 +70,23 @@ class SentLog:
             first: First number wanted; at most ``last_sent``.
             last_sent: Highest number in use; tells what is lost if nothing is left.
         """
-        wanted = [entry for entry in self._entries if not is_after(first, entry.seq)]
+        wanted = [(seq, frame) for seq, frame, _, _ in self._entries if not is_after(first, seq)]
         frames = tuple(
-            mark_replay(entry.frame) if isinstance(entry.frame, bytes) else entry.frame
-            for entry in wanted
+            mark_replay(frame) if isinstance(frame, bytes) else frame for _, frame in wanted
         )
         if not wanted:
             return Replay((first, last_sent), ())
-        oldest = wanted[0].seq
+        oldest = wanted[0][0]
         return Replay(None if oldest == first else (first, _predecessor(oldest)), frames)
 
     def _forget_old(self, now: float) -> None:
         while self._entries and (
-            self._bytes > self._max_bytes or now - self._entries[0].sent > self._max_age_s
+            self._bytes > self._max_bytes or now - self._entries[0][3] > self._max_age_s
         ):
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        self._bytes -= self._entries.popleft().size
+        self._bytes -= self._entries.popleft()[2]
 
 
 def _predecessor(seq: int) -> int:
