@@ -29,7 +29,7 @@ from benchmarks.peers.wires import (
     WyomingWire,
 )
 from gateway.client.errors import Unreachable
-from gateway.client.server_process import serve
+from gateway.client.server_process import serve, stop_process
 
 __all__ = ["PARLEY", "PEERS", "Environment", "Peer", "Server", "parley", "peer_server"]
 
@@ -225,12 +225,12 @@ async def _script(
                 port, versions = await _announced(peer, process, lines)
                 yield Server(peer, process.pid, "127.0.0.1", port, versions)
             finally:
-                await _stop(process)
+                await stop_process(process, within=_STOP_S)
                 drain.cancel()
     except ExceptionGroup as group:
         raise group.exceptions[0] from group.exceptions[0].__cause__
     finally:
-        await _stop(process)
+        await stop_process(process, within=_STOP_S)
 
 
 def _plan(terms: Terms) -> dict[str, object]:
@@ -275,15 +275,3 @@ async def _drain(process: asyncio.subprocess.Process, lines: deque[str]) -> None
     assert process.stderr is not None
     async for raw in process.stderr:
         lines.append(raw.decode(errors="replace").rstrip())
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(_STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

@@ -15,10 +15,10 @@ from typing import Final, Protocol, TypeVar
 
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.status import Status
 
 from benchmarks.load.machine import machine, versions
 from benchmarks.load.runner import Run
+from benchmarks.load.tasks import beside
 from benchmarks.sizing.document import section
 from benchmarks.sizing.engines import (
     Place,
@@ -239,22 +239,18 @@ async def _followed(
     console: Console,
     measure: _Measure[T],
 ) -> T:
-    """Measure, and show which phase a run is in."""
-    watching: list[asyncio.Task[None]] = []
+    """Measure, and show which phase the newest run is in."""
+    runs: list[Run] = []
     with console.status(f"{title} ...") as status:
 
-        def follow(run: Run) -> None:
-            watching.append(asyncio.create_task(_show(run, title, status), name="view"))
+        async def show() -> None:
+            while True:
+                if runs:
+                    status.update(f"{title}: {runs[-1].progress.phase}")
+                await asyncio.sleep(_REFRESH_S)
 
-        try:
-            return await measure(follow=follow)
-        finally:
-            for task in watching:
-                task.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
+        def crashed(name: str, error: Exception) -> None:
+            console.print(f"note: the {name} ended: {error!r}", markup=False)
 
-
-async def _show(run: Run, title: str, status: Status) -> None:
-    while True:
-        status.update(f"{title}: {run.progress.phase}")
-        await asyncio.sleep(_REFRESH_S)
+        async with beside({"view": show}, crashed=crashed):
+            return await measure(follow=runs.append)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from gateway.client.errors import Unreachable
 
-__all__ = ["ServerProcess", "http_get", "serve"]
+__all__ = ["ServerProcess", "http_get", "serve", "stop_process"]
 
 _ANNOUNCEMENT: Final = re.compile(r"listening on (wss?://[^\s\"]+/v1/native)")
 _STOP_S: Final = 15.0
@@ -91,7 +91,7 @@ async def serve(
                 log.progress = None
                 yield server
             finally:
-                await _stop(process)
+                await stop_process(process, within=_STOP_S)
                 drain.cancel()
     except ExceptionGroup as group:
         raise group.exceptions[0] from group.exceptions[0].__cause__
@@ -178,12 +178,13 @@ def _same_code() -> str:
     return os.pathsep.join(path for path in (here, os.environ.get("PYTHONPATH", "")) if path)
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def stop_process(process: asyncio.subprocess.Process, *, within: float) -> None:
+    """Ask a process to end, wait so many seconds, then kill it; return when it is gone."""
     if process.returncode is not None:
         return
     process.terminate()
     try:
-        async with asyncio.timeout(_STOP_S):
+        async with asyncio.timeout(within):
             await process.wait()
     except TimeoutError:
         process.kill()
