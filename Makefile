@@ -19,7 +19,7 @@ LLAMA_BUILD := env -u SOURCE_DATE_EPOCH CMAKE_ARGS="-DGGML_NATIVE=$(if $(NATIVE)
 LLAMA_VARIANT := $(if $(NATIVE),native,$(if $(LLAMA_WHEELS),prebuilt,portable))
 LLAMA := $(shell sed -n 's/^\(llama-cpp-python==[^ ]*\).*/\1/p' requirements.lock 2>/dev/null)
 
-.PHONY: help setup setup-dev demo serve test check format lock package bundle bench-peers clean
+.PHONY: help setup setup-dev setup-starter demo serve test check format lock package bundle bench-peers starter starter-eval clean
 
 help: ## list the tasks
 	@echo "Tasks:"
@@ -30,7 +30,7 @@ help: ## list the tasks
 	@echo "  LLAMA_WHEELS=URL      take llama-cpp-python from this wheel index instead of compiling it,"
 	@echo "                        e.g. https://abetlen.github.io/llama-cpp-python/whl/cpu"
 	@echo "  NATIVE=1              compile llama-cpp-python for this very CPU: faster, not portable"
-	@echo "  ARGS='--port 9000'    more arguments for demo, serve, test, bundle and bench-peers"
+	@echo "  ARGS='--port 9000'    more arguments for the tasks above"
 
 demo: setup ## set everything up, then hold a spoken conversation
 	$(VENV)/bin/parley demo $(ARGS)
@@ -68,12 +68,19 @@ bundle: setup ## pack everything for a machine without internet into dist/
 bench-peers: setup ## Parley beside pipecat and others, each in an environment of its own
 	$(PY) -m benchmarks.peers $(ARGS)
 
+starter: setup-starter ## train the starter models anew, for hours: ARGS='--minutes 600'
+	$(PY) -m starter make $(ARGS)
+
+starter-eval: setup-starter ## measure the starter models, print the table of their model card
+	$(PY) -m starter evaluate $(ARGS)
+
 clean: ## remove everything that these tasks made
 	rm -rf $(VENV) .venv-peers bench-peers.json bench-peers.md dist build parley-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(STAMPS)/parley ## set up what running needs
 setup-dev: $(STAMPS)/tools ## set up what developing needs, too
+setup-starter: $(STAMPS)/starter ## set up what training the starter models needs, too
 
 # -- setting up ------------------------------------------------------------------------------------
 
@@ -146,4 +153,9 @@ $(STAMPS)/parley: $(STAMPS)/llama-cpp-python-$(LLAMA_VARIANT) $(REQUIREMENTS)
 $(STAMPS)/tools: $(STAMPS)/parley
 	@echo "==> Installing the tools for developing"
 	@$(INSTALL) --group dev
+	@touch $@
+
+$(STAMPS)/starter: $(STAMPS)/tools
+	@echo "==> Installing what training takes"
+	@$(INSTALL) --group starter
 	@touch $@

@@ -27,7 +27,7 @@ from pipeline.engines.thread import EngineThread, StopToken, call
 
 __all__ = ["main"]
 
-_STARTER = Path(__file__).parents[1] / "starter" / "language-model" / "starter-q8_0.gguf"
+_STARTER = Path(__file__).parents[1] / "starter" / "models" / "language-model" / "starter-q8_0.gguf"
 _INSTRUCTIONS = Message(
     "system",
     "You are Nova, a friendly voice assistant. Keep your answers short. "

@@ -260,7 +260,7 @@ def _table(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table for single sentences, and one for each number of joined ones."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recognition", description=__doc__)
-    parser.add_argument("--model", type=Path, default=_ROOT / "starter" / "recognizer")
+    parser.add_argument("--model", type=Path, default=_ROOT / "starter" / "models" / "recognizer")
     parser.add_argument("--sentences", type=Path, default=Path(__file__).with_name("sentences.txt"))
     parser.add_argument("--limit", type=int, default=60, help="sentences to speak")
     parser.add_argument("--beams", type=int, nargs="+", default=[1, 2, 5])

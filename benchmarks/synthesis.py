@@ -24,7 +24,7 @@ from pipeline.speakable import speakable
 
 __all__ = ["main"]
 
-_STARTER = Path(__file__).parents[1] / "starter" / "voice" / "starter.onnx"
+_STARTER = Path(__file__).parents[1] / "starter" / "models" / "voice" / "starter.onnx"
 
 # Each is spoken with several subjects, so that no phonemes are cached.
 _SEGMENTS = {

@@ -15,8 +15,8 @@ from gateway.cli import build_parser
 from gateway.version import VERSION
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("protocol", "pipeline", "gateway", "benchmarks")
-TOP = (*PACKAGES, "tests", "starter", "docs")
+PACKAGES = ("protocol", "pipeline", "gateway", "benchmarks", "starter")
+TOP = (*PACKAGES, "tests", "docs")
 DOCUMENTS = sorted(
     path
     for folder in (ROOT, *(ROOT / name for name in TOP), ROOT / ".github")

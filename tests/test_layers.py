@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("protocol", "pipeline", "gateway", "benchmarks")
+PACKAGES = ("protocol", "pipeline", "gateway", "benchmarks", "starter")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 NAMES = [str(path.relative_to(ROOT)) for path in SOURCES]
 
@@ -28,6 +28,7 @@ ALLOWED = {
         "pipeline.resample", "protocol",
     ),
     "benchmarks": ("benchmarks", "gateway", "pipeline", "protocol"),
+    "starter": ("benchmarks", "gateway", "pipeline", "protocol", "starter"),
 }  # fmt: skip
 """What of ours the modules below a folder may import; the longest folder counts."""
 
@@ -184,7 +185,7 @@ def test_engine_packages_are_imported_in_their_engine_s_file_only_and_lazily():
         if _package(one) not in ENGINE_FILES:
             return True
         home = name in {f"pipeline/engines/{file}.py" for file in ENGINE_FILES[_package(one)]}
-        return not one.eager and (home or name.startswith("benchmarks/"))
+        return not one.eager and (home or name.startswith(("benchmarks/", "starter/")))
 
     assert _breaches(allowed) == []
 
@@ -239,11 +240,15 @@ def test_whatever_is_imported_is_declared():
     declared = _requirements(
         [*project["project"]["dependencies"], *(line for extra in extras for line in extra)]
     )
-    assert _third_party([path for path in SOURCES if path not in ELSEWHERE]) - declared == set()
+    training = _requirements(project["dependency-groups"]["starter"])
+    recipe = [path for path in SOURCES if path.is_relative_to(ROOT / "starter")]
+    others = [path for path in SOURCES if path not in (*ELSEWHERE, *recipe)]
+    assert _third_party(others) - declared == set()
+    assert _third_party(recipe) - declared - training == set()
     tools = _requirements(project["dependency-groups"]["dev"])
     tests = sorted((ROOT / "tests").rglob("*.py"))
     # jsonschema's own types are in `referencing`, which it brings.
-    assert _third_party(tests) - declared - tools - {"referencing"} == set()
+    assert _third_party(tests) - declared - tools - training - {"referencing"} == set()
 
 
 def test_what_runs_elsewhere_declares_its_packages_there_and_imports_nothing_of_ours():
@@ -262,6 +267,7 @@ def test_whatever_is_declared_is_locked():
         *project["project"]["dependencies"],
         *(line for extra in extras for line in extra),
         *project["dependency-groups"]["dev"],
+        *project["dependency-groups"]["starter"],
     ]
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     lines = [line for line in lock if not line.startswith("#")]

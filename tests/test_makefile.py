@@ -153,17 +153,17 @@ def test_a_wheel_brings_the_models_and_every_file_of_the_packages_but_no_tests(t
     }
     starter = {
         f"pipeline/data/{path.relative_to(checkout)}"
-        for path in (checkout / "starter").rglob("*")
+        for path in (checkout / "starter" / "models").rglob("*")
         if path.is_file()
     }
     metadata = {name for name in names if ".dist-info/" in name}
     brought = {
         "pipeline/data/models.toml",
+        "pipeline/data/starter/README.md",
         "gateway/provisioning/bundle/requirements.lock",
     }
     assert names - metadata == sources | starter | brought
     assert any(name.endswith("/LICENSE") for name in metadata)
-    assert "pipeline/data/starter/README.md" in names
 
 
 def test_models_are_found_in_an_unpacked_wheel_too(tmp_path):
@@ -171,7 +171,8 @@ def test_models_are_found_in_an_unpacked_wheel_too(tmp_path):
     for source in ("__init__.py", "errors.py", "persona.py"):
         shutil.copy(ROOT / "pipeline" / source, tmp_path / "pipeline")
     shutil.copytree(ROOT / "pipeline" / "models", tmp_path / "pipeline" / "models")
-    shutil.copytree(ROOT / "starter", tmp_path / "pipeline" / "data" / "starter")
+    brought = tmp_path / "pipeline" / "data" / "starter" / "models"
+    shutil.copytree(ROOT / "starter" / "models", brought)
     shutil.copy(ROOT / "models.toml", tmp_path / "pipeline" / "data")
     code = (
         "import sys; sys.path.insert(0, '.');"

@@ -78,7 +78,7 @@ def home(tmp_path_factory):
 def imported(folder: Path) -> Store:
     """Make a store with a model of the user's own, as `parley models import` leaves it."""
     file = folder / "mine.gguf"
-    file.write_bytes((ROOT / "starter/language-model/starter-q8_0.gguf").read_bytes())
+    file.write_bytes((ROOT / "starter/models/language-model/starter-q8_0.gguf").read_bytes())
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     store = Store(folder / "models")
     store.adopt(file, sha256=digest, move=True)

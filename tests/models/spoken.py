@@ -10,7 +10,7 @@ import piper
 
 from pipeline.engines import SAMPLE_RATE, Int16Audio
 
-STARTER = Path(__file__).parents[2] / "starter"
+STARTER = Path(__file__).parents[2] / "starter" / "models"
 
 
 @functools.cache

@@ -440,7 +440,7 @@ async def test_a_file_without_a_known_hash_is_refused(server, store, pulling):
     assert server.requests == []
 
 
-STARTER = ROOT / "starter" / "voice"
+STARTER = ROOT / "starter" / "models" / "voice"
 
 
 def voice(store: Store, server: ModelServer) -> Model:

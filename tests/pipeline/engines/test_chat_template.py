@@ -201,7 +201,7 @@ def test_a_reminder_joins_the_user_message_where_the_template_refuses_it():
 
 
 def test_the_starters_template_has_one_token_a_role():
-    reader = gguf.GGUFReader("starter/language-model/starter-q8_0.gguf")
+    reader = gguf.GGUFReader("starter/models/language-model/starter-q8_0.gguf")
     source = reader.fields["tokenizer.chat_template"].contents()
     assert template(source, bos="").render([SYSTEM, ASKS, ANSWERS, GOES_ON]) == (
         "<|system|>Be kind.<|end|><|user|>Hi.<|end|><|assistant|>Hello!<|end|>"

@@ -18,7 +18,7 @@ from pipeline.errors import EngineFailed, EngineUnavailable
 from tests.models import random_gguf
 from tests.pipeline.engines.test_chat_template import GEMMA, QWEN_3
 
-STARTER = Path("starter/language-model/starter-q8_0.gguf")
+STARTER = Path("starter/models/language-model/starter-q8_0.gguf")
 NOVA = Message(
     "system",
     "You are Nova, a friendly voice assistant. Keep your answers short. "

@@ -20,7 +20,7 @@ from pipeline.segmentation import Segmenter
 
 pytestmark = pytest.mark.engines
 
-STARTER = Path(__file__).parents[3] / "starter" / "voice" / "starter.onnx"
+STARTER = Path(__file__).parents[3] / "starter" / "models" / "voice" / "starter.onnx"
 RATE = 16_000
 SENTENCE = "The weather of the town is **mostly** sunny today, and I am glad."
 

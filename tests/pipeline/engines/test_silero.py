@@ -99,6 +99,6 @@ def test_a_file_that_is_no_network_is_named(tmp_path: Path):
 
 
 def test_another_network_is_refused_by_its_inputs():
-    voice = Path(__file__).parents[3] / "starter" / "voice" / "starter.onnx"
+    voice = Path(__file__).parents[3] / "starter" / "models" / "voice" / "starter.onnx"
     with pytest.raises(EngineUnavailable, match="expected c, h and input"):
         silero.load(voice)

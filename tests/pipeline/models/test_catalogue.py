@@ -102,7 +102,7 @@ def test_every_starter_file_is_listed_and_nothing_else_lies_beside_it():
     catalogue = Catalogue.load()
     models = catalogue.profile("starter").models
     listed = {model.file(part) for model in models for part in model.files}
-    starter = default_catalogue().parent / "starter"
+    starter = default_catalogue().parent / "starter" / "models"
     there = {path for path in starter.rglob("*") if path.is_file() and path.suffix != ".md"}
     assert listed == there
 

@@ -1,0 +1,1 @@
+"""The starter models and the recipe that makes them: texts, speech, training, evaluation."""

@@ -1,0 +1,1 @@
+"""What the three trainings share: budgets, checkpoints, learning curves, optimizers."""
