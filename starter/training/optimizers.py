@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from starter.training.muon import Muon
+
 __all__ = ["Optimizers", "Rates"]
 
 
@@ -61,10 +63,7 @@ class Optimizers:
         matrices = [one for name, one in named if is_matrix(name, one)]
         others = [one for name, one in named if not is_matrix(name, one)]
         self._rates, self._clip, self._all = rates, clip, [one for _, one in named]
-        self._muon = torch.optim.Muon(
-            matrices, lr=rates.muon, momentum=0.95, weight_decay=muon_decay, ns_steps=4,
-            adjust_lr_fn="original",
-        )  # fmt: skip
+        self._muon = Muon(matrices, lr=rates.muon, momentum=0.95, weight_decay=muon_decay)
         self._adamw = torch.optim.AdamW(others, lr=rates.adamw, betas=(0.9, 0.98), weight_decay=0.0)
 
     def step(self, step: int, share: float) -> float:
@@ -75,7 +74,7 @@ class Optimizers:
                 group["lr"] = rate * factor
         torch.nn.utils.clip_grad_norm_(self._all, self._clip)
         for optimizer in (self._muon, self._adamw):
-            optimizer.step()  # type: ignore[no-untyped-call, unused-ignore]
+            optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         return factor
 
