@@ -1,0 +1,105 @@
+"""What users say, drawn from the templates; and rows of words, which nobody says.
+
+`python -m starter.domain.sentences 20` prints samples of both.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+import sys
+
+from starter.domain.agreement import capitalize
+from starter.domain.holding_out import Split, is_held_out_template
+from starter.domain.slots import draw
+from starter.domain.templates import TEMPLATES, expand
+from starter.domain.words import VOCABULARY, words_of
+
+__all__ = ["plain_sentence", "user_sentence", "word_salad"]
+
+_SHORT = 45
+"""A second sentence follows only one of fewer characters."""
+
+
+def plain_sentence(random: random.Random, split: Split, *, opening: bool = True) -> str:
+    """Return one sentence of one template; `opening` as in `expand`."""
+    texts, heights = _templates_of(split)
+    return expand(random, random.choices(texts, cum_weights=heights)[0], opening=opening)
+
+
+def user_sentence(random: random.Random, split: Split) -> str:
+    """Return what a user may say: one or two sentences, perhaps with a wake word or "well".
+
+    Test sentences are among them: a training leaves them out by `is_test_sentence`.
+    """
+    manner = random.random()
+    if manner < 0.12:
+        opening = capitalize(draw(random, "wake" if manner < 0.05 else "fill"))
+        return f"{opening}, {plain_sentence(random, split, opening=False)}"
+    sentence = plain_sentence(random, split)
+    if manner < 0.18 and sentence.endswith(".") and "please" not in sentence.lower():
+        return f"{sentence[:-1]}, please."
+    if 0.18 <= manner < 0.30 and len(sentence) < _SHORT:
+        return f"{sentence} {plain_sentence(random, split)}"
+    return sentence
+
+
+def word_salad(random: random.Random, split: Split) -> str:
+    """Return two to twelve words in an order that cannot be guessed: one must listen.
+
+    Half are words of the vocabulary, a fifth a sentence's words in another order, the rest pieces
+    of sentences with words between them.
+    """
+    kind, length = random.random(), random.randrange(2, 12)
+    if kind < 0.5:
+        words = random.choices(VOCABULARY, k=length)
+    elif kind < 0.7:
+        words = words_of(user_sentence(random, split))
+        random.shuffle(words)
+    else:
+        words = _pieces(random, split, length)
+    return _written(random, words[:12])
+
+
+def _pieces(random: random.Random, split: Split, length: int) -> list[str]:
+    words: list[str] = []
+    while len(words) < length:
+        sentence = words_of(plain_sentence(random, split))
+        start = random.randrange(len(sentence))
+        words += sentence[start : start + random.randrange(1, 4)]
+        if random.random() < 0.3:
+            words.append(random.choice(VOCABULARY))
+    return words
+
+
+def _written(random: random.Random, words: list[str]) -> str:
+    if len(words) > 4 and random.random() < 0.15:
+        words[random.randrange(1, len(words) - 1)] += ","
+    return capitalize(" ".join(words)) + ("?" if random.random() < 0.15 else ".")
+
+
+@functools.cache
+def _templates_of(split: Split) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Return the templates of a split with their cumulative weights."""
+    wanted = {"train": (False,), "held": (True,), "all": (False, True)}[split]
+    texts = tuple(one.text for one in TEMPLATES if is_held_out_template(one.text) in wanted)
+    return texts, tuple(itertools.accumulate(_weight(text) for text in texts))
+
+
+def _weight(text: str) -> float:
+    """Return how often a template is drawn: the more it can say, the more often."""
+    slots = text.count("{")
+    return 1 + 0.5 * min(3, slots) if slots else 0.35
+
+
+def _print_samples(count: int) -> None:
+    source = random.Random()
+    for _ in range(count):
+        print(user_sentence(source, "all"))
+    for _ in range(count // 4):
+        print(word_salad(source, "all"))
+
+
+if __name__ == "__main__":
+    _print_samples(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
