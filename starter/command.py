@@ -59,9 +59,20 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--short", action="store_true", help="a tenth of every test set")
     evaluate.add_argument("--rows", metavar="NAMES", help="only rows with these words in them")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    evaluate.add_argument(
+        "--exports", action="store_true",
+        help="measure what was trained in the work folder; --build measuring always does",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--keep", action="store_true", help="put the figures into the model card, and examples"
+    )
     install = commands.add_parser("install", help="put exported models and their hashes in place")
     install.set_defaults(run=_install)
     install.add_argument("part", choices=_PARTS)
+    install.add_argument(
+        "--checkpoint", action="store_true",
+        help="keep the checkpoint in starter/checkpoints, too, to go on from later",
+    )  # fmt: skip
     for command in (make, evaluate, install):
         command.add_argument("--build", choices=get_args(Build), default="shipped")
         command.add_argument(
@@ -103,4 +114,6 @@ def _install(options: argparse.Namespace) -> int:
     module = importlib.import_module("starter.installing")
     order = Order(options.part, options.build, options.work.absolute(), 0.0)
     module.install(order, Console())
+    if options.checkpoint:
+        module.keep_checkpoint(order, Console())
     return 0

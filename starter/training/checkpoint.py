@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +72,12 @@ def load_checkpoint(path: Path, *, kind: str) -> Checkpoint:
     Raises:
         RecipeError: If there is none, or it is damaged, of another kind or another version.
     """
+    if not path.exists():
+        raise RecipeError(f"there is no checkpoint {path}; train first, or name another one")
+    if not zipfile.is_zipfile(path):  # as torch writes it, the list of its parts at the end
+        raise RecipeError(f"{path} is no checkpoint that can be read; remove it to begin anew")
     try:
         document = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        message = f"there is no checkpoint {path}; train first, or name another one"
-        raise RecipeError(message) from error
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         message = f"{path} is no checkpoint that can be read; remove it to begin anew"
         raise RecipeError(message) from error
