@@ -1,7 +1,22 @@
 """What users say: templates with slots, in categories that the assistant has an answer to.
 
-A category is a text file in `templates/`: its first line is its title, `# Say:` lines are examples
-for the page of what one can say, and every other line is a template.
+A category is a text file in `templates/`: its first line is its title, `# Note:` and `# Say:` lines
+are for the page of what one can say, and every other line is a template. What an answer is:
+
+- about_you: told things are acknowledged and remembered ("My keys are in the hall."), asked for
+  ones given back, never told ones declined.
+- answers: "No, I meant Boston." and bare values ("In the kitchen.") are echoed, with a question.
+- arithmetic: computed where the numbers are small, else declined; counting, odd and even, half,
+  double, before and after.
+- calendar, shopping: a tool where there is one; the list is kept in the conversation; no calendar,
+  calls or messages: said so.
+- control: stop, wait, go on, repeat the last answer, thanks, help, what can you do.
+- facts, words_and_languages: what the tables of facts have; anything else "I don't know".
+- greetings, small_talk: a short friendly answer, a question back.
+- home, music, timers, weather: a tool call where a tool fits, else "I can't do that yet"; values
+  that a tool has no parameter for ("a little") are left out.
+- jokes_and_stories: also the long answers: a long story, the alphabet, planets, months, counting.
+- time: read from the system prompt's clock, else "I can't see a clock".
 """
 
 from __future__ import annotations

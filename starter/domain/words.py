@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from starter.domain.agreement import SINGULARS
 from starter.domain.lists import FOLDER, read_lines
 from starter.domain.numbers import NUMBER_WORDS, ORDINAL_WORDS
 from starter.domain.slots import SLOTS
@@ -64,7 +65,7 @@ def _vocabulary() -> Iterator[str]:
     yield from _within_sentences()
     for template in TEMPLATES:
         yield from words_of(template.text)
-    yield from (*NUMBER_WORDS, *ORDINAL_WORDS, "oh")
+    yield from (*NUMBER_WORDS, *ORDINAL_WORDS, *SINGULARS, "oh")
 
 
 VOCABULARY: tuple[str, ...] = tuple(sorted(set(_vocabulary()) - {"s", "'s"}))
