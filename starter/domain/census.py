@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from starter.domain.templates import TEMPLATES
-from starter.domain.words import KNOWN
+from starter.domain.words import ENGLISH
 
 __all__ = ["Census", "census"]
 
@@ -15,7 +15,7 @@ class Census:
     """What `census` counted.
 
     Attributes:
-        words: Different words, capitals aside.
+        words: Different English words, capitals aside.
         templates: Different templates; a template counts once, whatever its slots can hold.
     """
 
@@ -26,6 +26,7 @@ class Census:
 def census() -> Census:
     """Count the words of the vocabulary and the templates of the grammar.
 
-    The phrasings that the dialogues have of their own are not counted.
+    Single letters, the words that the assistant translates and the phrasings that the dialogues
+    have of their own are not counted.
     """
-    return Census(len(KNOWN), len({template.text for template in TEMPLATES}))
+    return Census(len(ENGLISH), len({template.text for template in TEMPLATES}))

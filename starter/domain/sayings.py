@@ -28,10 +28,10 @@ _ORDER = (
 _HEAD = """\
 # What you can say
 
-The starter models know one small world, about {words:,} English words in {templates:,} kinds of
-sentences: what one says to an assistant at home. What the recognizer can hear there, the language
-model has an answer to; the answer may be that it cannot do that. Speak whole sentences. You may
-put "Hey computer" or "please" to them, and interrupt a reply by speaking.
+The starter models know one small world, what one says to an assistant at home: about {words:,}
+words in {templates:,} kinds of sentences. What the recognizer hears there, the language model has
+an answer to; the answer may be that it cannot do that. Speak whole sentences. You may put
+"Hey computer" before them and "please" behind, and interrupt a reply by speaking.
 """
 
 _TAIL = """\

@@ -14,7 +14,7 @@ from starter.domain.agreement import capitalize
 from starter.domain.holding_out import Split, is_held_out_template
 from starter.domain.slots import draw
 from starter.domain.templates import TEMPLATES, expand
-from starter.domain.words import VOCABULARY, words_of
+from starter.domain.words import DISTINCT, sounds_like_another, words_of
 
 __all__ = ["plain_sentence", "user_sentence", "word_salad"]
 
@@ -49,27 +49,33 @@ def word_salad(random: random.Random, split: Split) -> str:
     """Return two to twelve words in an order that cannot be guessed: one must listen.
 
     Half are words of the vocabulary, a fifth a sentence's words in another order, the rest pieces
-    of sentences with words between them.
+    of sentences with words between them. Of words that sound alike only the commonest is there.
     """
     kind, length = random.random(), random.randrange(2, 12)
     if kind < 0.5:
-        words = random.choices(VOCABULARY, k=length)
+        words = random.choices(DISTINCT, k=length)
     elif kind < 0.7:
-        words = words_of(user_sentence(random, split))
+        words = _distinct(user_sentence(random, split))
         random.shuffle(words)
     else:
         words = _pieces(random, split, length)
+    while len(words) < 2:
+        words.append(random.choice(DISTINCT))
     return _written(random, words[:12])
+
+
+def _distinct(text: str) -> list[str]:
+    return [word for word in words_of(text) if not sounds_like_another(word)]
 
 
 def _pieces(random: random.Random, split: Split, length: int) -> list[str]:
     words: list[str] = []
     while len(words) < length:
-        sentence = words_of(plain_sentence(random, split))
+        sentence = _distinct(plain_sentence(random, split)) or [random.choice(DISTINCT)]
         start = random.randrange(len(sentence))
         words += sentence[start : start + random.randrange(1, 4)]
         if random.random() < 0.3:
-            words.append(random.choice(VOCABULARY))
+            words.append(random.choice(DISTINCT))
     return words
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator
 
 from starter.domain.agreement import SINGULARS
@@ -11,7 +12,21 @@ from starter.domain.numbers import NUMBER_WORDS, ORDINAL_WORDS
 from starter.domain.slots import SLOTS
 from starter.domain.templates import PROPER_OPENINGS, TEMPLATES
 
-__all__ = ["CAPITALIZED", "KNOWN", "SLOTS", "VOCABULARY", "is_known", "words_of"]
+__all__ = [
+    "CAPITALIZED",
+    "DISTINCT",
+    "ENGLISH",
+    "KNOWN",
+    "LETTERS",
+    "SLOTS",
+    "VOCABULARY",
+    "is_known",
+    "sounds_like_another",
+    "words_of",
+]
+
+LETTERS = tuple(letter for letter in string.ascii_uppercase if letter not in "AI")
+"""Letters as the assistant spells with them; "a" and "I" are words."""
 
 _GAP = re.compile(r"\{\w+\}|[ .,?!]+")
 _POSSESSIVE = re.compile(r"'s?$")
@@ -26,6 +41,11 @@ def is_known(text: str) -> bool:
     """Say whether every word of a text is in the vocabulary, as it is or with 's behind it."""
     words = (word.lower() for part in _split(text) for word in part.split("-"))
     return all(word in KNOWN or _POSSESSIVE.sub("", word) in KNOWN for word in words)
+
+
+def sounds_like_another(word: str) -> bool:
+    """Say whether listening alone takes a word for a commoner one: "two" for "to"."""
+    return word.lower() in _HOMOPHONES
 
 
 def _split(text: str) -> list[str]:
@@ -44,8 +64,9 @@ def _within_sentences() -> Iterator[str]:
     for values in SLOTS.values():
         for value in values:
             yield from _split(value)
-    for name in ("common_words.txt", "answer_words.txt"):
+    for name in ("common_words.txt", "answer_words.txt", "foreign_words.txt"):
         yield from _listed(name)
+    yield from LETTERS
     yield from PROPER_OPENINGS
 
 
@@ -73,3 +94,17 @@ VOCABULARY: tuple[str, ...] = tuple(sorted(set(_vocabulary()) - {"s", "'s"}))
 
 KNOWN: frozenset[str] = frozenset(word.lower() for word in VOCABULARY)
 """The vocabulary in small letters."""
+
+_HOMOPHONES = frozenset(
+    word.lower() for line in read_lines(FOLDER / "homophones.txt") for word in line.split()[1:]
+)
+
+_NOT_ENGLISH = frozenset((*LETTERS, *_listed("foreign_words.txt")))
+
+ENGLISH: frozenset[str] = frozenset(word.lower() for word in VOCABULARY if word not in _NOT_ENGLISH)
+"""The vocabulary in small letters, without letters and the words of other languages."""
+
+DISTINCT: tuple[str, ...] = tuple(
+    word for word in VOCABULARY if not sounds_like_another(word) and word not in _NOT_ENGLISH
+)
+"""English words of the vocabulary that listening alone tells from all others."""
