@@ -36,7 +36,7 @@ class Sizes:
 
     vocabulary: int
     width: int = 256
-    layers: int = 6
+    layers: int = 4
     heads: int = 4
     inner: int = 704
     context: int = 1024

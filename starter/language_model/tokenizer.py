@@ -8,6 +8,7 @@ wherever it stands and can be copied from a sentence into a tool call: a space w
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -186,14 +187,12 @@ def _may_join(pair: tuple[str, str]) -> bool:
 
 
 def _counted_chunks(texts: Iterable[str], tokenizer: Tokenizer) -> dict[tuple[str, ...], int]:
+    marks = re.compile("|".join(map(re.escape, (*CONTROL_MARKS, *TAGS))))
     counts: Counter[str] = Counter()
-    marks = (*CONTROL_MARKS, *TAGS)
     for text in texts:
-        plain = text
-        for mark in marks:
-            plain = plain.replace(mark, "\n")
-        counts.update(tokenizer.chunks(plain))
-    return {tuple(tokenizer.pieces(chunk)): count for chunk, count in counts.items()}
+        for plain in marks.split(text):
+            counts.update(tokenizer.chunks(plain))
+    return {tuple(tokenizer.pieces(chunk)): count for chunk, count in counts.items() if chunk}
 
 
 def _reachable(vocabulary: Vocabulary) -> Vocabulary:

@@ -43,8 +43,8 @@ class Plan:
         look_seconds: Between looks at the fixed sets.
     """
 
-    rates: Rates = field(default_factory=lambda: Rates(muon=0.004, adamw=0.0012, hold=0.3))
-    batch_tokens: int = 3072
+    rates: Rates = field(default_factory=lambda: Rates(muon=0.004, adamw=0.0012, hold=0.4))
+    batch_tokens: int = 2048
     batches: int = 2
     longest: int = 448
     averaging: float = 0.985
