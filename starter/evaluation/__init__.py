@@ -1,0 +1,1 @@
+"""Measures the starter models by Parley's own engines, as they are shipped."""
