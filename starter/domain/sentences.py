@@ -11,10 +11,11 @@ import random
 import sys
 
 from starter.domain.agreement import capitalize
+from starter.domain.distinct import DISTINCT, sounds_like_another
 from starter.domain.holding_out import Split, is_held_out_template
 from starter.domain.slots import draw
 from starter.domain.templates import TEMPLATES, expand
-from starter.domain.words import DISTINCT, sounds_like_another, words_of
+from starter.domain.words import words_of
 
 __all__ = ["plain_sentence", "user_sentence", "word_salad"]
 

@@ -1,4 +1,4 @@
-"""Every word of the domain, spelled as it is written, and which words take a capital."""
+"""Every word of the domain, spelled as it is written within a sentence."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from starter.domain.templates import PROPER_OPENINGS, TEMPLATES
 
 __all__ = [
     "CAPITALIZED",
-    "DISTINCT",
     "ENGLISH",
     "KNOWN",
     "LETTERS",
     "SLOTS",
     "VOCABULARY",
     "is_known",
-    "sounds_like_another",
     "words_of",
 ]
 
@@ -41,11 +39,6 @@ def is_known(text: str) -> bool:
     """Say whether every word of a text is in the vocabulary, as it is or with 's behind it."""
     words = (word.lower() for part in _split(text) for word in part.split("-"))
     return all(word in KNOWN or _POSSESSIVE.sub("", word) in KNOWN for word in words)
-
-
-def sounds_like_another(word: str) -> bool:
-    """Say whether listening alone takes a word for a commoner one: "two" for "to"."""
-    return word.lower() in _HOMOPHONES
 
 
 def _split(text: str) -> list[str]:
@@ -95,16 +88,7 @@ VOCABULARY: tuple[str, ...] = tuple(sorted(set(_vocabulary()) - {"s", "'s"}))
 KNOWN: frozenset[str] = frozenset(word.lower() for word in VOCABULARY)
 """The vocabulary in small letters."""
 
-_HOMOPHONES = frozenset(
-    word.lower() for line in read_lines(FOLDER / "homophones.txt") for word in line.split()[1:]
-)
+_NOT_ENGLISH = frozenset(word.lower() for word in (*LETTERS, *_listed("foreign_words.txt")))
 
-_NOT_ENGLISH = frozenset((*LETTERS, *_listed("foreign_words.txt")))
-
-ENGLISH: frozenset[str] = frozenset(word.lower() for word in VOCABULARY if word not in _NOT_ENGLISH)
+ENGLISH: frozenset[str] = KNOWN - _NOT_ENGLISH
 """The vocabulary in small letters, without letters and the words of other languages."""
-
-DISTINCT: tuple[str, ...] = tuple(
-    word for word in VOCABULARY if not sounds_like_another(word) and word not in _NOT_ENGLISH
-)
-"""English words of the vocabulary that listening alone tells from all others."""

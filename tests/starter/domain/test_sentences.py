@@ -3,9 +3,10 @@
 import random
 import re
 
+from starter.domain.distinct import DISTINCT
 from starter.domain.sentences import plain_sentence, user_sentence, word_salad
 from starter.domain.templates import TEMPLATES, expand
-from starter.domain.words import DISTINCT, is_known
+from starter.domain.words import is_known
 
 WRITTEN = re.compile(r"[A-Z][A-Za-z' ,.?!]*[.?!]")
 
