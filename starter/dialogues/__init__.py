@@ -1,0 +1,1 @@
+"""Conversations from which the starter language model learns, and what is said in them."""

@@ -1,0 +1,165 @@
+"""Tools that nobody has heard of: they must be read from the list in the prompt.
+
+A made-up tool is a verb and a noun of a large vocabulary, or a word without a meaning and a
+description. Its parameters have names of a large pool, and their values are in the user's sentence:
+numbers as words, everything else to be copied. One verb, noun and parameter name in six is kept for
+`held` tools, which no training shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final, Literal
+
+from starter.dialogues.conversation import Argument, Parameter, Tool
+from starter.dialogues.invented import invented_name, nonsense_word
+from starter.dialogues.phrasings import Phrasings, lines, load
+from starter.dialogues.scene import Scene, capitalized, fill
+from starter.dialogues.spoken_values import clock_time
+from starter.dialogues.tools import Offer, Request
+from starter.domain.holding_out import stable_hash
+from starter.domain.numbers import say
+from starter.domain.slots import SLOTS
+
+__all__ = ["MADE_UP", "made_up_offer", "request_of_another", "request_of_made_up"]
+
+MADE_UP: Final = "made up"
+"""The family of all of them."""
+
+_TEXTS: Final = load("made_up_tools")
+_ADJECTIVES: Final = ("quiet", "fast", "slow", "gentle", "strong", "silent", "automatic", "manual",
+                      "classic", "modern", "eco", "turbo", "normal", "large", "small", "round",
+                      "soft", "heavy", "light", "double", "simple", "express",
+                      "secret")  # fmt: skip
+
+
+def _is_held(word: str) -> bool:
+    return stable_hash(f"tool {word}") % 6 == 0
+
+
+def _split(words: str) -> dict[bool, tuple[str, ...]]:
+    """Return the words that are held out, and those that are not."""
+    every = tuple(dict.fromkeys(words.split()))
+    return {held: tuple(word for word in every if _is_held(word) == held) for held in (True, False)}
+
+
+_VERBS: Final = _split(_TEXTS["verbs"])
+_NOUNS: Final = _split(_TEXTS["nouns"])
+_SENTENCES: Final = Phrasings.of(_TEXTS["sentences"]["plain"])
+_DESCRIPTIONS: Final = lines(_TEXTS["sentences"]["descriptions"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of parameter: its names, how its value is said, and where values come from."""
+
+    type: Literal["string", "integer"]
+    names: Mapping[bool, tuple[str, ...]]
+    said: tuple[str, ...]
+    values: str
+
+
+def _kind(table: Mapping[str, Any]) -> _Kind:
+    return _Kind(table["type"], _split(table["names"]), tuple(table["said"]),
+                 table.get("values", ""))  # fmt: skip
+
+
+_KINDS: Final = [_kind(table) for table in _TEXTS["parameters"].values()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a made-up tool does, and the kinds of its parameters by name."""
+
+    verb: str
+    noun: str
+    kinds: Mapping[str, _Kind]
+
+
+def made_up_offer(scene: Scene, *, held: bool, like: Offer | None = None) -> Offer:
+    """Return a made-up tool.
+
+    Args:
+        scene: What it is drawn for.
+        held: Whether its words are those that no training shows.
+        like: Another one of which it shares the verb or the noun, so that both must be read.
+    """
+    random = scene.random
+    verb, noun = random.choice(_VERBS[held]), random.choice(_NOUNS[held])
+    if like and isinstance(like.source, _Source):
+        verb, noun = random.choice(((like.source.verb, noun), (verb, like.source.noun)))
+    elif random.random() < 0.12:
+        noun = nonsense_word(random)
+    kinds = _parameter_kinds(random, held=held)
+    parameters = tuple(Parameter(name, kind.type) for name, kind in kinds.items())
+    name, description = _named(random, verb, noun)
+    tool = Tool(name, parameters, description)
+    return Offer(MADE_UP, tool, {name: name for name in kinds}, _Source(verb, noun, kinds))
+
+
+def _parameter_kinds(random: Random, *, held: bool) -> dict[str, _Kind]:
+    count = random.choices((0, 1, 2, 3), (12, 48, 32, 8))[0]
+    kinds = {}
+    for kind in random.sample(_KINDS, count):
+        names = kind.names[held] or kind.names[not held]
+        # A name without a meaning has to be said to be understood.
+        name = nonsense_word(random) if random.random() < 0.08 else random.choice(names)
+        kinds[name] = kind
+    return kinds
+
+
+def _named(random: Random, verb: str, noun: str) -> tuple[str, str]:
+    """Return a name and a description, of which at least one says what the tool does."""
+    template = random.choice(_DESCRIPTIONS)
+    description = fill(random, template, {"Verb": capitalized(verb), "verb": verb, "noun": noun})
+    luck = random.random()
+    if luck < 0.08:
+        return nonsense_word(random), description
+    name = random.choice((f"{verb}_{noun}", f"{verb}_{noun}", f"{verb}_{noun}", f"{noun}_{verb}",
+                          f"{verb}_the_{noun}", f"{verb}_{noun}_now"))  # fmt: skip
+    return name, description if random.random() < 0.6 else ""
+
+
+def request_of_made_up(scene: Scene, offer: Offer) -> Request:
+    """Return what the user asks of a made-up tool."""
+    source = offer.source
+    names = [name for name in source.kinds if not scene.chance(0.12)]
+    values = {name: _value(scene, source.kinds[name]) for name in names}
+    scene.random.shuffle(names)
+    rest = "".join(f" {_said(scene.random, name, source.kinds[name], values[name])}"
+                   for name in names)  # fmt: skip
+    slots = {"verb": source.verb, "noun": source.noun, "rest": rest}
+    user = scene.say(_SENTENCES, slots)
+    return Request(user, values, "done", "Okay, done.")
+
+
+def _value(scene: Scene, kind: _Kind) -> Argument:
+    if kind.type == "integer":
+        return scene.random.randint(1, 100) if scene.chance(0.9) else scene.random.randint(1, 999)
+    if kind.values == "adjective":
+        return scene.random.choice(_ADJECTIVES)
+    if kind.values == "clock":
+        return clock_time(scene.random)
+    # An invented value can only be copied, and so shows how values are found.
+    if kind.values in ("city", "name", "word") and scene.chance(0.4):
+        return invented_name(scene.random)
+    return scene.random.choice(SLOTS[kind.values])
+
+
+def _said(random: Random, name: str, kind: _Kind, value: Argument) -> str:
+    words = say(value) if isinstance(value, int) else value
+    forms = kind.said
+    if name not in (*kind.names[True], *kind.names[False]):
+        forms = tuple(form for form in forms if "{p}" in form)
+    return random.choice(forms).format(p=name, v=words)
+
+
+def request_of_another(scene: Scene) -> str:
+    """Return a request for something that no listed tool does."""
+    taken = {word for offer in scene.offers if isinstance(offer.source, _Source)
+             for word in (offer.source.verb, offer.source.noun)}  # fmt: skip
+    verb = scene.random.choice([word for word in _VERBS[False] if word not in taken])
+    noun = scene.random.choice([word for word in _NOUNS[False] if word not in taken])
+    return scene.say(_SENTENCES, {"verb": verb, "noun": noun, "rest": ""})

@@ -1,0 +1,205 @@
+"""What the user tells about himself, asks later, or asks without ever having told it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from starter.dialogues.invented import invented_name
+from starter.dialogues.names import CITIES, HELD_CITIES, HELD_NAMES
+from starter.dialogues.phrasings import Phrasings, lines, load
+from starter.dialogues.scene import Exchange, Scene, Told, capitalized, fill, told
+from starter.dialogues.spoken_values import clock_time, digits
+from starter.domain.numbers import say
+from starter.domain.slots import SLOTS
+
+__all__ = ["ask_what_was_never_told", "ask_what_was_told", "look_up", "shopping_list", "tell"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One kind of thing that is told: its value is v; whose or what it is, if any, is k."""
+
+    key: str
+    told: Phrasings
+    confirmed: tuple[str, ...]
+    asked: Phrasings
+    answer: str
+    brief: str
+
+    def draw(self, scene: Scene) -> dict[str, str]:
+        return _VALUES[self.key](scene)
+
+
+_KINDS: Final = [
+    _Kind(
+        key,
+        Phrasings.of(table["told"]),
+        lines(table["confirmed"]),
+        Phrasings.of(table["asked"]),
+        table["answer"],
+        table["brief"],
+    )
+    for key, table in load("memory").items()
+]
+_PET_NAMES: Final = (*SLOTS["name"], "Bello", "Rex", "Mimi", "Lucky", "Coco", "Buddy")
+
+
+def _person(scene: Scene) -> str:
+    return scene.word(SLOTS["name"], HELD_NAMES, 0.45)
+
+
+def _thing_and_room(scene: Scene) -> dict[str, str]:
+    thing, room = scene.value(lambda: (scene.draw("thing"), scene.draw("room")), 8)
+    return {"k": thing, "v": room}
+
+
+_VALUES: Final[Mapping[str, Callable[[Scene], dict[str, str]]]] = {
+    "name": lambda scene: {"v": _person(scene)},
+    "city": lambda scene: {"v": scene.word(CITIES, HELD_CITIES, 0.3)},
+    "color": lambda scene: {"v": scene.draw("color")},
+    "food": lambda scene: {"v": scene.draw("food")},
+    "age": lambda scene: {"v": say(scene.random.randrange(5, 100))},
+    "rel": lambda scene: {"k": scene.draw("rel"), "v": _person(scene)},
+    "pet": lambda scene: {
+        "k": scene.draw("animal"),
+        "v": scene.word(_PET_NAMES, HELD_NAMES, 0.4),
+    },
+    "where": _thing_and_room,
+    "code": lambda scene: {"v": digits(scene.random)},
+    "bday": lambda scene: {"v": scene.draw("month")},
+    "sport": lambda scene: {"v": scene.draw("sport")},
+    "meeting": lambda scene: {"v": clock_time(scene.random)},
+    "plan": lambda scene: {"v": scene.word(CITIES, HELD_CITIES, 0.4)},
+}
+
+
+def _memory_key(kind: _Kind, values: Mapping[str, str]) -> str:
+    return f"{kind.key} {values.get('k', '')}"
+
+
+def tell(scene: Scene) -> Exchange | None:
+    """The user tells something; None if he has told that already."""
+    kind = scene.random.choice(_KINDS)
+    values = kind.draw(scene)
+    if _memory_key(kind, values) in scene.memory:
+        return None
+    template = kind.brief if scene.is_brief else kind.answer
+    answer = capitalized(fill(scene.random, template, values))
+    scene.memory[_memory_key(kind, values)] = Told(kind.asked, values, answer, values["v"])
+    user = scene.say(kind.told, values)
+    return scene.open_answer("remember: told", user, kind.confirmed, values=values)
+
+
+def ask_what_was_told(scene: Scene) -> Exchange | None:
+    """The user asks for something that he told before."""
+    if not scene.memory:
+        return tell(scene)
+    one = scene.memory[scene.random.choice(list(scene.memory))]
+    return told("remember: asked later", scene.say(one.asked, one.values), one.answer, one.phrase)
+
+
+def ask_what_was_never_told(scene: Scene) -> Exchange | None:
+    """The user asks for something that he never told."""
+    kind = scene.random.choice(_KINDS)
+    values = kind.draw(scene)
+    if _memory_key(kind, values) in scene.memory:
+        return None
+    user = scene.say(kind.asked, values)
+    return scene.open_answer(
+        "remember: never told",
+        user,
+        ["I don't know. You haven't told me yet."],
+        ["You haven't told me."],
+    )
+
+
+_SHOPPING: Final = {name: Phrasings.of(text) for name, text in load("shopping").items()}
+
+
+def shopping_list(scene: Scene) -> Exchange | None:
+    """The user puts things on the shopping list, or asks what is on it."""
+    if scene.offers_family("list", "made up"):
+        return None
+    if scene.shopping and scene.chance(0.45):
+        on_it = _listed(scene.shopping)
+        answer = f"{capitalized(on_it)}." if scene.is_brief else f"On your list: {on_it}."
+        return told("shopping list", scene.say(_SHOPPING["asked"]), answer, *scene.shopping)
+    if len(scene.shopping) > 4:
+        return None
+    new = [item for item in SLOTS["item"] if item not in scene.shopping]
+    items = scene.random.sample(new, scene.random.choice((1, 1, 2, 2, 3)))
+    scene.shopping += items
+    user = scene.say(_SHOPPING["added"], {"i": _listed(items)})
+    if scene.is_brief:
+        return scene.open_answer("shopping list", user, ["Okay."])
+    return told("shopping list", user, f"Okay, {_listed(items)} on the list.", *items)
+
+
+def _listed(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    told: str
+    asked: str
+    draw: Callable[[Scene], str]
+
+
+def _city(scene: Scene) -> str:
+    return scene.word(CITIES, HELD_CITIES, 0.4)
+
+
+def _goods(scene: Scene) -> str:
+    return scene.draw("item" if scene.chance(0.7) else "food")
+
+
+def _small_number(scene: Scene) -> str:
+    return say(scene.random.randrange(1, 100))
+
+
+_RELATIONS: Final = (
+    _Relation("{k} is in {v}.", "Where is {k}?", _city),
+    _Relation("{k} lives in {v}.", "Where does {k} live?", _city),
+    _Relation("{k} is flying to {v}.", "Where is {k} flying to?", _city),
+    _Relation("{k} likes {v}.", "What does {k} like?", _goods),
+    _Relation("{k} wants {v}.", "What does {k} want?", _goods),
+    _Relation("{k} brings {v}.", "What does {k} bring?", _goods),
+    _Relation("{k} is {v} years old.", "How old is {k}?", _small_number),
+    _Relation("{k} has the number {v}.", "Which number does {k} have?", _small_number),
+    _Relation("{k} is in room {v}.", "In which room is {k}?", _small_number),
+    _Relation("The code of {k} is {v}.", "What is the code of {k}?", lambda s: digits(s.random)),
+    _Relation("{k} comes at {v}.", "When does {k} come?", lambda s: clock_time(s.random)),
+    _Relation("{k} has the {v} bag.", "Which bag does {k} have?", lambda s: s.draw("color")),
+)
+
+
+def look_up(scene: Scene) -> list[Exchange]:
+    """The user tells facts about several people in one breath and asks for some of them."""
+    relation = scene.random.choice(_RELATIONS)
+    pairs = [(name, relation.draw(scene)) for name in _people(scene.random)]
+    user = " ".join(_stated(relation.told, *pair) for pair in pairs)
+    exchanges = [
+        scene.open_answer(
+            "told many facts", user, ["Okay, I'll remember that.", "Got it."], ["Okay."]
+        )
+    ]
+    asked = scene.random.sample(pairs, min(len(pairs), scene.random.choice((1, 2, 3, 3))))
+    for name, value in asked:
+        question = scene.say(Phrasings.of((relation.asked,)), {"k": name})
+        stated = _stated(relation.told, name, value)
+        answer = f"{capitalized(value)}." if scene.is_brief else stated
+        exchanges.append(told("look up one of many facts", question, answer, value))
+    return exchanges
+
+
+def _people(random: Random) -> list[str]:
+    candidates = [*SLOTS["name"], *(invented_name(random) for _ in range(12))]
+    return random.sample(candidates, random.choice((2, 2, 3, 3, 4, 5, 6)))
+
+
+def _stated(template: str, name: str, value: str) -> str:
+    return capitalized(template.replace("{k}", name).replace("{v}", value))

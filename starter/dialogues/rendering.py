@@ -1,0 +1,55 @@
+"""A dialogue as the text that the model learns from, exactly as its chat template writes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from starter.dialogues.conversation import Dialogue, Message, Tool, ToolCall
+
+__all__ = ["call_text", "render", "signature"]
+
+
+def render(dialogue: Dialogue) -> list[tuple[str, bool]]:
+    """Return the pieces of the text in order, each with whether the model learns to say it."""
+    pieces = []
+    if dialogue.system or dialogue.tools:
+        pieces.append((f"<|system|>{_system(dialogue)}<|end|>", False))
+    for message in dialogue.messages:
+        if message.role == "assistant":
+            pieces.append(("<|assistant|>", False))
+            pieces.append((f"{_said(message)}<|end|>", message.supervised))
+        else:
+            pieces.append((f"<|{message.role}|>{message.content}<|end|>", False))
+    return pieces
+
+
+def _system(dialogue: Dialogue) -> str:
+    system = dialogue.system or ""
+    if not dialogue.tools:
+        return system
+    joint = "\n" if system else ""
+    return f"{system}{joint}<tools>\n{_signatures(dialogue.tools)}</tools>"
+
+
+def _signatures(tools: Sequence[Tool]) -> str:
+    return "".join(signature(tool) + "\n" for tool in tools)
+
+
+def signature(tool: Tool) -> str:
+    """Write a tool as the model reads it: ``set_light(room, brightness:int): Control a light.``."""
+    parameters = ", ".join(
+        parameter.name + (":int" if parameter.type == "integer" else "")
+        for parameter in tool.parameters
+    )
+    return f"{tool.name}({parameters})" + (f": {tool.description}" if tool.description else "")
+
+
+def _said(message: Message) -> str:
+    return message.content + "".join(call_text(call) for call in message.tool_calls)
+
+
+def call_text(call: ToolCall) -> str:
+    """Write a call as the model says it: a JSON object between two tags."""
+    arguments = json.dumps(dict(call.arguments), ensure_ascii=False)
+    return f'<tool_call>{{"name": "{call.name}", "arguments": {arguments}}}</tool_call>'
