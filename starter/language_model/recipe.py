@@ -9,6 +9,7 @@ from rich.console import Console
 
 from starter.errors import RecipeError
 from starter.language_model.carrying_over import carry_over
+from starter.language_model.curriculum import dialogues_for
 from starter.language_model.export import export
 from starter.language_model.network import Llama, Sizes
 from starter.language_model.tokenizer import (
@@ -24,7 +25,7 @@ from starter.training.checkpoint import Checkpoint, load_checkpoint, require_sha
 from starter.training.curve import LearningCurve
 from starter.training.machine import choose_machine
 
-__all__ = ["Recipe", "make_from"]
+__all__ = ["Recipe", "make", "make_from"]
 
 _KIND = "language-model"
 
@@ -42,6 +43,11 @@ class Recipe:
     sizes: Sizes = field(default_factory=lambda: Sizes(vocabulary=4096))
     plan: Plan = field(default_factory=Plan)
     vocabulary_dialogues: int = 12_000
+
+
+def make(order: Order, console: Console) -> None:
+    """Make the language model as ordered: see `make_from`."""
+    make_from(dialogues_for(order.build), order, console, Recipe())
 
 
 def make_from(texts: Texts, order: Order, console: Console, recipe: Recipe) -> None:

@@ -1,0 +1,59 @@
+"""Which dialogues are learnt when, and which are only looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Final
+
+from starter.dialogues.generator import MIX, dialogue
+from starter.dialogues.phrasings import Split
+from starter.dialogues.rendering import render
+from starter.language_model.rows import Segments, Source
+from starter.language_model.training import Texts
+from starter.order import Build
+
+__all__ = ["dialogues_for", "weights"]
+
+_FIRST: Final[Mapping[str, float]] = {"copying": 3.0, "look up": 3.0, "prompt": 1.5, "tools": 1.7}
+"""At the beginning these kinds are drawn so many times as often: a network that cannot copy yet
+learns nothing from questions whose answer is in the text, and what it then learns is to guess."""
+_FIRST_SHARE: Final = 0.3
+"""After this share of the training the generator's own mix is reached."""
+
+
+def dialogues_for(build: Build) -> Texts:
+    """Return what a build learns and what it is looked at with.
+
+    Neither build learns the values that tests ask for; the measuring build leaves phrasings out,
+    too. The sets that are looked at steer the training, so no figure is reported of them.
+    """
+    learnt: Split = "all" if build == "shipped" else "train"
+    looks = {"values": _source("held_values"), "unseen_tools": _source(learnt, "unseen tools")}
+    if build == "measuring":
+        looks["phrasings"] = _source("held_phrasings")
+    return Texts(_lesson(learnt), looks)
+
+
+def weights(share: float) -> dict[str, float]:
+    """Return how often each kind is drawn when `share` of the training is over."""
+    early = max(0.0, 1 - share / _FIRST_SHARE)
+    return {
+        kind: weight * (1 + early * (_FIRST.get(kind, 1.0) - 1)) for kind, weight in MIX.items()
+    }
+
+
+def _lesson(split: Split) -> Source:
+    def make(generator: Random, share: float) -> Segments:
+        odds = weights(share)
+        kind = generator.choices(list(odds), list(odds.values()))[0]
+        return render(dialogue(generator, split, kind))
+
+    return make
+
+
+def _source(split: Split, kind: str | None = None) -> Source:
+    def make(generator: Random, share: float) -> Segments:
+        return render(dialogue(generator, split, kind))
+
+    return make
