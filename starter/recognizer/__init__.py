@@ -1,0 +1,1 @@
+"""The starter recognizer: a small network of Whisper's architecture, from tokens to export."""
