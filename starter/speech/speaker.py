@@ -40,7 +40,7 @@ class Speech(NamedTuple):
     """What was spoken.
 
     Attributes:
-        samples: float32, mono, in [-1, 1]; empty if the synthesizer found nothing to say.
+        samples: float32, mono, in [-1, 1]; silence or nothing where there was nothing to say.
         rate: Hz.
     """
 
