@@ -90,9 +90,15 @@ def utterance(random: Random, split: Split, make: Exchange = exchange) -> Uttera
     """
     kind = random.choices(_KINDS, _SHARES)[0]
     while True:
-        text = capitalize(_SOURCES[kind](random, split, make))
+        text = _as_heard(_SOURCES[kind](random, split, make))
         if _is_wanted(text, split):
             return Utterance(text, kind)
+
+
+def _as_heard(text: str) -> str:
+    """Return a text with a capital, a last mark and no colons, which nobody hears."""
+    text = capitalize(text).replace(":", ",")
+    return f"{text}." if text[-1:].isalpha() else text
 
 
 def _is_wanted(text: str, split: Split) -> bool:

@@ -36,7 +36,7 @@ def words_of(text: str) -> list[str]:
 
 
 def is_known(text: str) -> bool:
-    """Say whether every word of a text is in the vocabulary, as it is or with 's behind it."""
+    """Say whether every word of a text is in `KNOWN`, as it is or with 's behind it."""
     words = (word.lower() for part in _split(text) for word in part.split("-"))
     return all(word in KNOWN or _POSSESSIVE.sub("", word) in KNOWN for word in words)
 
@@ -85,10 +85,12 @@ def _vocabulary() -> Iterator[str]:
 VOCABULARY: tuple[str, ...] = tuple(sorted(set(_vocabulary()) - {"s", "'s"}))
 """Every word of the templates, their slots and the lists of words beside them."""
 
-KNOWN: frozenset[str] = frozenset(word.lower() for word in VOCABULARY)
-"""The vocabulary in small letters."""
+KNOWN: frozenset[str] = frozenset(
+    word.lower() for word in (*VOCABULARY, *_listed("dialogue_words.txt"))
+)
+"""The vocabulary in small letters, with the rarer words that only the dialogues use."""
 
 _NOT_ENGLISH = frozenset(word.lower() for word in (*LETTERS, *_listed("foreign_words.txt")))
 
-ENGLISH: frozenset[str] = KNOWN - _NOT_ENGLISH
+ENGLISH: frozenset[str] = frozenset(word.lower() for word in VOCABULARY) - _NOT_ENGLISH
 """The vocabulary in small letters, without letters and the words of other languages."""

@@ -19,10 +19,13 @@ def small_talk(random: random.Random, split: Split) -> Turns:
     questions = (
         "What is six times seven?",
         "Is it 7 o'clock?",
-        "tell me a story.",
+        "tell me a story",
         "Where is Zorb?",
     )
-    return Turns((random.choice(questions),), (random.choice(("Okay.", "Well...", LONG.strip())),))
+    return Turns(
+        (random.choice(questions),),
+        (random.choice(("Okay.", "Well...", "No: busy.", LONG.strip())),),
+    )
 
 
 def utterances(split: Split, count: int = 3000) -> list[tuple[str, Kind]]:
@@ -54,7 +57,7 @@ def test_dialogues_do_not_tell_what_held_out_templates_say() -> None:
 
 def test_what_cannot_be_said_is_left_out_of_dialogues() -> None:
     heard = {text for text, kind in utterances("all") if kind in ("user", "assistant")}
-    assert "Tell me a story." in heard
+    assert {"Tell me a story.", "No, busy."} <= heard
     assert not any("7" in text or "Zorb" in text or "..." in text for text in heard)
 
 
@@ -62,3 +65,11 @@ def test_a_long_answer_is_heard_in_runs_of_sentences() -> None:
     runs = {text for text, kind in utterances("all") if kind == "assistant" and "fox" in text}
     assert all(re.fullmatch(r"(One day a fox met a bear\. ?)+", run) for run in runs)
     assert {len(run.split(".")) - 1 for run in runs} >= {1, 3, 4}
+
+
+def test_dialogues_of_the_language_model_are_heard() -> None:
+    source = random.Random(9)
+    heard = [utterance(source, "train") for _ in range(300)]
+    assert {one.kind for one in heard} == {"grammar", "salad", "user", "assistant"}
+    assert len({one.text for one in heard if one.kind == "user"}) > 40
+    assert not any(is_test_sentence(one.text) or says_held_out(one.text) for one in heard)
