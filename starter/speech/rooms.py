@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import scipy.signal
 
 from pipeline.engines import SAMPLE_RATE, Float32Audio
 
@@ -51,8 +50,13 @@ def reverberated(audio: Float32Audio, room: Room, random: np.random.Generator) -
     """
     echoes = _echoes(room, random)
     padded = np.pad(audio, (0, TAIL_SAMPLES))
-    sound = padded + scipy.signal.fftconvolve(padded, echoes)[: len(padded)]
-    return np.asarray(sound, np.float32)
+    return padded + _convolved(padded, echoes)[: len(padded)]
+
+
+def _convolved(one: Float32Audio, other: Float32Audio) -> Float32Audio:
+    size = 1 << (len(one) + len(other) - 1).bit_length()  # a power of two is quick to transform
+    product = np.fft.rfft(one, size) * np.fft.rfft(other, size)
+    return np.fft.irfft(product, size).astype(np.float32)
 
 
 def _echoes(room: Room, random: np.random.Generator) -> Float32Audio:
