@@ -1,0 +1,201 @@
+"""The acoustic network: symbols to durations, and to the frames of those durations.
+
+Two stacks of dilated convolutions with residual connections. The first reads symbols and the kind
+of the sentence, and tells how long each symbol lasts; its states, repeated for as long, and where
+a step lies within its symbol and its sentence, are what the second makes frames of.
+
+A step lasts 10 ms and gives `SUBFRAMES` frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from starter.voice import frames, phones
+
+__all__ = ["OUTPUTS", "STEP", "SUBFRAMES", "Acoustic", "Sizes", "expand", "ticks"]
+
+STEP: Final = 160
+"""Samples of a step: what durations are counted in."""
+SUBFRAMES: Final = STEP // frames.HOP
+OUTPUTS: Final = SUBFRAMES * frames.SIZE
+_POSITIONS: Final = 5
+_PREDICTOR: Final = 96
+_LONGEST: Final = 100.0
+"""Steps after which the time since the beginning of a sentence makes no difference any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The network's dimensions.
+
+    Attributes:
+        symbols: How many numbers of symbols there are.
+        states: Channels of the first stack.
+        channels: Channels of the second.
+        encoder: Dilation of each convolution of the first stack.
+        decoder: Of the second.
+        width: Taps of a convolution.
+    """
+
+    symbols: int
+    states: int = 160
+    channels: int = 224
+    encoder: tuple[int, ...] = (1, 1, 2, 4)
+    decoder: tuple[int, ...] = (1, 2, 4, 1, 2, 1)
+    width: int = 5
+
+    def shape(self) -> dict[str, Any]:
+        """Return what a checkpoint says about its shape."""
+        return {
+            "symbols": self.symbols, "states": self.states, "channels": self.channels,
+            "encoder": list(self.encoder), "decoder": list(self.decoder), "width": self.width,
+            "outputs": OUTPUTS,
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, shape: Mapping[str, Any]) -> Sizes:
+        """Return the sizes that a checkpoint was trained with."""
+        return cls(
+            shape["symbols"], shape["states"], shape["channels"],
+            tuple(shape["encoder"]), tuple(shape["decoder"]), shape["width"],
+        )  # fmt: skip
+
+    @property
+    def reach(self) -> int:
+        """Steps to either side that the frames of a step depend on, besides its symbols."""
+        return (self.width // 2) * (1 + sum(self.decoder))
+
+
+class _Layer(nn.Module):
+    """A residual convolution over time; what is masked stays zero."""
+
+    def __init__(self, channels: int, width: int, dilation: int) -> None:
+        super().__init__()
+        padding = dilation * (width // 2)
+        self.norm = nn.LayerNorm(channels)
+        self.convolution = nn.Conv1d(channels, channels, width, padding=padding, dilation=dilation)
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        normal = self.norm(states.transpose(1, 2)).transpose(1, 2)
+        states = states + functional.gelu(self.convolution(normal))
+        return states if mask is None else states * mask
+
+
+class Acoustic(nn.Module):
+    """Symbols to durations and frames.
+
+    Buffers `mean`, `deviation` and `spread` belong to the weights: frames are learnt relative to
+    mean and deviation of the data, and are spread about the mean by a little more than the
+    network does, which averages over what it cannot know.
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+    spread: torch.Tensor
+    silent: torch.Tensor
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        width, symbols = sizes.width, phones.identifiers()
+        self.symbol = nn.Embedding(sizes.symbols, sizes.states)
+        self.kind = nn.Embedding(3, sizes.states)
+        self.encoder = nn.ModuleList(_Layer(sizes.states, width, d) for d in sizes.encoder)
+        self.duration = nn.Sequential(
+            nn.Conv1d(sizes.states, _PREDICTOR, 3, padding=1),
+            nn.GELU(),
+            nn.Conv1d(_PREDICTOR, 1, 1),
+        )
+        inputs = sizes.states + _POSITIONS
+        self.entry = nn.Conv1d(inputs, sizes.channels, width, padding=width // 2)
+        self.decoder = nn.ModuleList(_Layer(sizes.channels, width, d) for d in sizes.decoder)
+        self.exit = nn.Conv1d(sizes.channels, OUTPUTS, 1)
+        for name, value in (("mean", 0.0), ("deviation", 1.0), ("spread", 1.0)):
+            self.register_buffer(name, torch.full((frames.SIZE,), value))
+        silent = [number for symbol, number in symbols.items() if phones.is_silent(symbol)]
+        flags = torch.zeros(sizes.symbols)
+        flags[silent] = 1.0
+        self.register_buffer("silent", flags, persistent=False)
+        self._question, self._exclamation = symbols["?"], symbols["!"]
+
+    def encode(
+        self, symbols: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read sentences.
+
+        Args:
+            symbols: Numbers, int64 of shape (batch, symbols).
+            mask: 1 for symbols, 0 for padding, of the same shape; None where nothing is padded.
+
+        Returns:
+            States of shape (batch, states, symbols), and the logarithm of each symbol's steps.
+        """
+        asks = (symbols == self._question).any(1).long()
+        kind = asks + 2 * (symbols == self._exclamation).any(1).long()
+        states = self.symbol(symbols) + self.kind(kind.clamp(max=2))[:, None]
+        states = states.transpose(1, 2)
+        wide = None if mask is None else mask[:, None]
+        for layer in self.encoder:
+            states = layer(states, wide)
+        lengths: torch.Tensor = self.duration(states)
+        return states, lengths[:, 0]
+
+    def decode(self, inputs: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Make frames, still relative to mean and deviation.
+
+        Args:
+            inputs: States and positions of each step, shape (batch, states + 5, steps).
+            mask: 1 for steps, 0 for padding, shape (batch, steps).
+
+        Returns:
+            Shape (batch, steps * `SUBFRAMES`, `frames.SIZE`).
+        """
+        wide = None if mask is None else mask[:, None]
+        states = functional.gelu(self.entry(inputs))
+        for layer in self.decoder:
+            states = layer(states, wide)
+        outputs: torch.Tensor = self.exit(states).transpose(1, 2)
+        return outputs.reshape(outputs.shape[0], -1, frames.SIZE)
+
+    def finished(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Turn what `decode` gives into frames that the vocoder understands."""
+        return torch.addcmul(self.mean, outputs, self.spread * self.deviation)
+
+
+def ticks(count: torch.Tensor) -> torch.Tensor:
+    """Return 0, 1, ... count - 1; a trace keeps the count a variable."""
+    return torch.arange(count, device=count.device)  # type: ignore[call-overload, no-any-return]
+
+
+def expand(durations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lay a sentence's symbols out in time.
+
+    Args:
+        durations: Steps of each symbol, whole numbers as floats, shape (symbols,); not all 0.
+
+    Returns:
+        The index of each step's symbol, and where the step lies, shape (5, steps): since the
+        symbol's beginning and until its end as shares, the logarithm of its length, the share of
+        the sentence, and the time since the sentence's beginning.
+    """
+    ends = torch.cumsum(durations, 0)
+    count = ends[-1].long()
+    times = ticks(count).to(durations.dtype)
+    owner = (times[:, None] >= ends[None]).long().sum(1)
+    length = durations[owner].clamp(min=1)
+    share = (times - (ends - durations)[owner] + 0.5) / length
+    places: Sequence[torch.Tensor] = (
+        share,
+        1 - share,
+        torch.log(length) * 0.3,
+        (times + 0.5) / count.to(durations.dtype),
+        torch.clamp(times, max=_LONGEST) / _LONGEST,
+    )
+    return owner, torch.stack(list(places), 0)
