@@ -27,6 +27,8 @@ from starter.speech.speaker import NEUTRAL, Manner, Speaker, Speech
 __all__ = ["EspeakAfresh", "main"]
 
 _ROOT: Final = Path(__file__).parents[2]
+_ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""A process of one thread may fork without harm; numpy would start others."""
 _LENGTH: Final = struct.Struct("<I")
 
 
@@ -61,7 +63,8 @@ class _Child:
     def __init__(self) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "starter.speech.espeak_afresh"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT, env=os.environ | _ONE_THREAD,
+            start_new_session=True,  # Ctrl-C is for the parent, whose end it notices
         )  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None

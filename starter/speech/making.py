@@ -73,7 +73,10 @@ def make_speech(
         RecipeError: If a synthesizer is missing (names its package) or fails, or the disk is full.
     """
     _require_synthesizers()
-    plan.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecipeError(f"{plan.folder} cannot be made ({error}); name another folder") from error
     budget = Budget(minutes * 60)
     with interruptible(budget), _Workshop(plan, jobs) as workshop, _progress(console) as progress:
         return _Run(plan, workshop, budget, most_shards).go(progress)
@@ -243,13 +246,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m starter.speech.making", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="wall-clock time (30)")
     parser.add_argument("--shards", type=int, help="end when the folder has so many")
-    parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
+    parser.add_argument("--jobs", type=_at_least_one, default=1, help="processes (1)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--work", type=Path, default=Path("build/starter"), metavar="FOLDER",
         help="shards go into its folder speech (build/starter)",
     )  # fmt: skip
     return parser
+
+
+def _at_least_one(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too few, expected 1 or more")
+    return number
 
 
 if __name__ == "__main__":

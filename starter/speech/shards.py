@@ -125,14 +125,9 @@ def read_shard(path: Path) -> Shard:
     return Shard(rows, spectra, tuple(int(start) for start in starts))
 
 
-def finished_shards(folder: Path, beginning: str = "train_") -> list[Path]:
-    """Return the paths (.npy) of the shards that are whole, by name.
-
-    Args:
-        folder: May be missing.
-        beginning: Of their names: "train_" is speech, "noise_" is what holds no words.
-    """
-    found = sorted(folder.glob(f"{beginning}*.npy"))
+def finished_shards(folder: Path) -> list[Path]:
+    """Return the paths (.npy) of the shards that are whole, by name; the folder may be missing."""
+    found = sorted(folder.glob("train_*.npy"))
     return [path for path in found if path.with_suffix(".json").exists()]
 
 

@@ -113,6 +113,18 @@ def test_a_full_disk_is_told_in_one_line(tmp_path, capsys, monkeypatch):
     assert "has 1 MB free, 560 MB are needed" in message
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["--work", str(tmp_path / "file"), "--minutes", "1"]) == 2
+    assert "file/speech cannot be made" in capsys.readouterr().err
+
+
+def test_no_process_at_all_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["--jobs", "0"])
+    assert "0 is too few, expected 1 or more" in capsys.readouterr().err
+
+
 def test_what_cannot_be_heard_or_is_too_long_makes_no_row():
     take = cast(Random(1), Utterance("Hello.", "user"), held=False)
     silence, long = np.zeros(16_000, np.float32), np.ones(11 * 16_000, np.float32)
