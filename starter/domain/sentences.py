@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-import random
 import sys
+from random import Random
 
 from starter.domain.agreement import capitalize
 from starter.domain.distinct import DISTINCT, sounds_like_another
@@ -23,13 +23,13 @@ _SHORT = 45
 """A second sentence follows only one of fewer characters."""
 
 
-def plain_sentence(random: random.Random, split: Split, *, opening: bool = True) -> str:
+def plain_sentence(random: Random, split: Split, *, opening: bool = True) -> str:
     """Return one sentence of one template; `opening` as in `expand`."""
     texts, heights = _templates_of(split)
     return expand(random, random.choices(texts, cum_weights=heights)[0], opening=opening)
 
 
-def user_sentence(random: random.Random, split: Split) -> str:
+def user_sentence(random: Random, split: Split) -> str:
     """Return what a user may say: one or two sentences, perhaps with a wake word or "well".
 
     Test sentences are among them: a training leaves them out by `is_test_sentence`.
@@ -46,7 +46,7 @@ def user_sentence(random: random.Random, split: Split) -> str:
     return sentence
 
 
-def word_salad(random: random.Random, split: Split) -> str:
+def word_salad(random: Random, split: Split) -> str:
     """Return two to twelve words in an order that cannot be guessed: one must listen.
 
     Half are words of the vocabulary, a fifth a sentence's words in another order, the rest pieces
@@ -69,7 +69,7 @@ def _distinct(text: str) -> list[str]:
     return [word for word in words_of(text) if not sounds_like_another(word)]
 
 
-def _pieces(random: random.Random, split: Split, length: int) -> list[str]:
+def _pieces(random: Random, split: Split, length: int) -> list[str]:
     words: list[str] = []
     while len(words) < length:
         sentence = _distinct(plain_sentence(random, split)) or [random.choice(DISTINCT)]
@@ -80,7 +80,7 @@ def _pieces(random: random.Random, split: Split, length: int) -> list[str]:
     return words
 
 
-def _written(random: random.Random, words: list[str]) -> str:
+def _written(random: Random, words: list[str]) -> str:
     if len(words) > 4 and random.random() < 0.15:
         words[random.randrange(1, len(words) - 1)] += ","
     return capitalize(" ".join(words)) + ("?" if random.random() < 0.15 else ".")
@@ -101,7 +101,7 @@ def _weight(text: str) -> float:
 
 
 def _print_samples(count: int) -> None:
-    source = random.Random()
+    source = Random()
     for _ in range(count):
         print(user_sentence(source, "all"))
     for _ in range(count // 4):

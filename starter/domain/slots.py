@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Mapping
+from random import Random
 
 from starter.domain.lists import FOLDER, read_table
 from starter.domain.numbers import ordinal, say
@@ -19,22 +19,22 @@ _DAYS_OF_A_MONTH = range(1, 32)
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
-def _minutes(random: random.Random) -> str:
+def _minutes(random: Random) -> str:
     return say(random.choice(_ROUND_MINUTES) if random.random() < 0.12 else random.randrange(2, 61))
 
 
-def _to_thousands(random: random.Random) -> str:
+def _to_thousands(random: Random) -> str:
     if random.random() < 0.8:
         return say(random.randrange(1, 1000))
     return say(random.randrange(1000, 10_000, 50))
 
 
-def _minute_of_an_hour(random: random.Random) -> str:
+def _minute_of_an_hour(random: Random) -> str:
     minute = random.randrange(1, 60)
     return f"oh {say(minute)}" if minute < 10 else say(minute)
 
 
-DRAWN: Mapping[str, Callable[[random.Random], str]] = {
+DRAWN: Mapping[str, Callable[[Random], str]] = {
     "n10": lambda random: say(random.randrange(11)),
     "n20": lambda random: say(random.randrange(1, 21)),
     "n60": _minutes,
@@ -47,7 +47,7 @@ DRAWN: Mapping[str, Callable[[random.Random], str]] = {
 """Slot -> what draws a number for it."""
 
 
-def draw(random: random.Random, slot: str) -> str:
+def draw(random: Random, slot: str) -> str:
     """Return a value for a slot: one in a list of `SLOTS`, or a number in words.
 
     Raises:
@@ -59,7 +59,7 @@ def draw(random: random.Random, slot: str) -> str:
     return random.choice(SLOTS[name])
 
 
-def fill(random: random.Random, text: str) -> str:
+def fill(random: Random, text: str) -> str:
     """Fill every slot of a text, and every slot in what was filled in, with drawn values."""
     while "{" in text:
         text = _SLOT.sub(lambda slot: draw(random, slot[1]), text)

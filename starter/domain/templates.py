@@ -21,10 +21,10 @@ are for the page of what one can say, and every other line is a template. What a
 
 from __future__ import annotations
 
-import random
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 from starter.domain.agreement import agree, capitalize
 from starter.domain.lists import FOLDER, read_lines
@@ -49,7 +49,7 @@ class Template:
     text: str
 
 
-def expand(random: random.Random, text: str, *, opening: bool = True) -> str:
+def expand(random: Random, text: str, *, opening: bool = True) -> str:
     """Return a sentence of a template: its slots filled, in good English.
 
     Args:
