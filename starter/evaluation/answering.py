@@ -10,13 +10,15 @@ import functools
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.errors import EngineError
 from starter.dialogues.conversation import Dialogue, Expected, ToolCall
+from starter.dialogues.generator import dialogue
 from starter.dialogues.judging import judge, parse_calls
+from starter.dialogues.phrasings import Split
 from starter.errors import RecipeError
 from starter.evaluation.assistant import Assistant
 from starter.evaluation.bench import Bench
@@ -30,14 +32,15 @@ __all__ = ["Answer", "Question", "answers", "ask", "measure", "questions"]
 
 _ITEMS: Final = 400
 _PER_BEHAVIOUR: Final = 25
+_CALL_BEGINS: Final = "<tool_call>"
 _SEED: Final = 20261121
-_SETS: Final = {
+_SETS: Final[Mapping[str, tuple[Split, str | None]]] = {
     "answers-values": ("held_values", None),
     "answers-heard": ("held_values", None),
     "answers-phrasings": ("held_phrasings", None),
-    "tools-trained": ("train", "usual_tools"),
-    "tools-values": ("held_values", "usual_tools"),
-    "tools-new": ("held_values", "new_tools"),
+    "tools-trained": ("train", "usual tools"),
+    "tools-values": ("held_values", "usual tools"),
+    "tools-new": ("train", "unseen tools"),
 }
 """Row -> what the generator keeps to: split, and kind of dialogue."""
 
@@ -104,17 +107,27 @@ def measure(row: Row, bench: Bench) -> Figure:
 
 def _valid_calls(row: Row, bench: Bench) -> Figure:
     found = [*answers("tools-trained", bench), *answers("tools-values", bench)]
-    return share(row, [bool(call.name) for one in found for call in one.calls])
+    return share(row, [valid for one in found for valid in _validities(one)])
+
+
+def _validities(one: Answer) -> Iterator[bool]:
+    """Yield for each call whether it could be read; one that never ends could not."""
+    yield from (bool(call.name) for call in one.calls)
+    if _CALL_BEGINS in one.text:
+        yield False
 
 
 @functools.cache
 def answers(key: str, bench: Bench) -> list[Answer]:
     """Ask all questions of a row; asked once for each bench, and only once."""
     split, kind = _SETS[key]
-    calls_only = key.startswith("tools-")
-    asked = list(questions(split, kind, bench.items(_ITEMS), calls_only=calls_only))
-    if key == "answers-heard":
-        asked = _spoken(asked, bench)
+    number = bench.items(_ITEMS)
+    if key.startswith("tools-"):
+        asked = list(questions(split, kind, number, wanted=_is_call, per_behaviour=number))
+    elif key == "answers-heard":
+        asked = _spoken(list(questions(split, kind, number, wanted=_is_asked_by_user)), bench)
+    else:
+        asked = list(questions(split, kind, number))
     assistant = Assistant(bench.models.language_model)
     try:
         return [ask(assistant, one) for one in bench.each(key, asked)]
@@ -123,31 +136,40 @@ def answers(key: str, bench: Bench) -> list[Answer]:
 
 
 def questions(
-    split: str, kind: str | None, items: int, *, calls_only: bool = False, seed: int = _SEED
+    split: Split,
+    kind: str | None,
+    items: int,
+    *,
+    wanted: Callable[[Question], bool] = lambda question: True,
+    per_behaviour: int = _PER_BEHAVIOUR,
+    seed: int = _SEED,
 ) -> Iterator[Question]:
-    """Yield so many questions, of no behaviour many more than of another.
+    """Yield so many questions.
 
     Args:
         split: See `starter.dialogues.generator.dialogue`.
         kind: The same.
         items: How many.
-        calls_only: Whether only those count that a call of a tool answers.
+        wanted: Which ones count.
+        per_behaviour: At most so many of each, so that rare ones count as much as frequent ones.
         seed: Of the dialogues; none that a training uses.
     """
-    from starter.dialogues.generator import dialogue
-
     drawn, seen = random.Random(f"{seed} {split} {kind}"), Counter[str]()
-    found = 0
-    while found < items:
-        one = dialogue(drawn, split, kind, noise=False)
-        for question in _places(one):
-            name = question.behaviour
-            wanted = question.expected.call is not None or not calls_only
-            if not wanted or (not calls_only and seen[name] >= _PER_BEHAVIOUR) or found >= items:
-                continue
-            seen[name] += 1
-            found += 1
-            yield question
+    while True:
+        for question in filter(wanted, _places(dialogue(drawn, split, kind, noise=False))):
+            if seen.total() >= items:
+                return
+            if seen[question.behaviour] < per_behaviour:
+                seen[question.behaviour] += 1
+                yield question
+
+
+def _is_call(question: Question) -> bool:
+    return question.expected.call is not None
+
+
+def _is_asked_by_user(question: Question) -> bool:
+    return question.dialogue.messages[question.at - 1].role == "user"
 
 
 def _places(dialogue: Dialogue) -> Iterator[Question]:
@@ -164,14 +186,13 @@ def ask(assistant: Assistant, question: Question) -> Answer:
 
 def _spoken(asked: list[Question], bench: Bench) -> list[Question]:
     """Have the last words of each question spoken and recognised."""
-    by_voice = [one for one in asked if one.dialogue.messages[one.at - 1].role == "user"]
     voices = itertools.cycle(TRAINED_VOICES)
-    wanted = [Wanted(one.asked, next(voices)) for one in by_voice]
+    wanted = [Wanted(one.asked, next(voices)) for one in asked]
     spoken = speak_all(wanted, bench, "speaking: questions")
     heard = listen(
         bench.models.recognizer, [one.utterance() for one in spoken], bench=bench, what="listening"
     )
-    return [one.heard_as(got.heard) for one, got in zip(by_voice, heard, strict=True)]
+    return [one.heard_as(got.heard) for one, got in zip(asked, heard, strict=True)]
 
 
 def _weakest(found: list[Answer]) -> str:

@@ -10,7 +10,8 @@ from starter.dialogues.conversation import Dialogue, openai_messages, openai_too
 
 __all__ = ["Assistant"]
 
-_MAX_TOKENS: Final = 120
+_MAX_TOKENS: Final = 200
+"""A session's default."""
 
 
 class Assistant:

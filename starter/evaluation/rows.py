@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -143,7 +144,8 @@ def chosen_rows(build: Build, words: str | None) -> list[Row]:
 
     Args:
         build: Which bars count.
-        words: Separated by spaces or commas; matched with keys and titles. None takes all.
+        words: Beginnings of keys or of words in titles, separated by spaces or commas. None takes
+            all.
 
     Raises:
         RecipeError: If no row is left.
@@ -157,6 +159,7 @@ def chosen_rows(build: Build, words: str | None) -> list[Row]:
     return found
 
 
-def _holds_one(row: Row, words: Sequence[str]) -> bool:
-    text = f"{row.key} {row.title}".casefold()
-    return any(word in text for word in words)
+def _holds_one(row: Row, wanted: Sequence[str]) -> bool:
+    words = re.findall(r"[\w']+", f"{row.key} {row.title}".casefold())
+    keys = (row.key.casefold(), *words)
+    return any(key.startswith(each) for key in keys for each in wanted)

@@ -17,10 +17,12 @@ from starter.evaluation.sounds import SOUNDS, babble, sound
 from starter.evaluation.test_sets import spoken_set
 from starter.evaluation.wording import plain
 
-__all__ = ["measure", "quiet_windows"]
+__all__ = ["LONGEST", "measure", "quiet_windows"]
+
+LONGEST: Final = 12.0
+"""Seconds of a window, if the recognizer reads so many at once."""
 
 _MINUTES: Final = 10.0
-_LONGEST: Final = 12.0
 _BABBLE_DB: Final = (-35.0, -18.0)
 _SPEAKERS: Final = (4, 6, 8)
 _VOICES: Final = 40
@@ -32,7 +34,7 @@ def measure(row: Row, bench: Bench) -> Figure:
     Voice activity detection would keep most of it from the recognizer; here all of it is decoded.
     """
     seconds = 60 * _MINUTES * min(1.0, bench.portion)
-    longest = min(_LONGEST, bench.models.recognizer.window_seconds)
+    longest = min(LONGEST, bench.models.recognizer.window_seconds)
     if row.key == "silence":
         pieces = list(quiet_windows(seconds, longest))
     else:

@@ -15,6 +15,7 @@ __all__ = ["SOUNDS", "babble", "sound"]
 _Track: TypeAlias = npt.NDArray[np.float64]
 _Maker: TypeAlias = Callable[[np.random.Generator, int], _Track]
 
+_FFT: Final = 4000
 _SCALE: Final = (0, 2, 4, 7, 9, 12, 14, 16)
 """A pentatonic scale in semitones: whatever is drawn from it sounds like a tune."""
 
@@ -28,10 +29,11 @@ def _white(random: np.random.Generator, samples: int) -> _Track:
 
 
 def _coloured(random: np.random.Generator, samples: int, slope: float) -> _Track:
-    spectrum = np.fft.rfft(random.normal(0, 1, samples))
+    size = -(-samples // _FFT) * _FFT  # transforms of prime lengths take seconds
+    spectrum = np.fft.rfft(random.normal(0, 1, size))
     spectrum[1:] /= np.arange(1, spectrum.size) ** slope
     spectrum[0] = 0
-    track: _Track = np.fft.irfft(spectrum, samples)
+    track: _Track = np.fft.irfft(spectrum, size)[:samples]
     return track
 
 

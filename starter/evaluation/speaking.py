@@ -18,7 +18,7 @@ from starter.evaluation.figures import Figure, ratio, relative
 from starter.evaluation.listening import Heard, listen, utterance
 from starter.evaluation.rows import Row
 from starter.evaluation.spoken import Wanted, speak_all, trimmed
-from starter.evaluation.test_sets import test_texts
+from starter.evaluation.test_sets import spoken_answers
 from starter.evaluation.wording import wrong_words
 from starter.voice.intelligibility import transcriber
 
@@ -44,7 +44,7 @@ def measure(row: Row, bench: Bench) -> Figure:
 
 def _clear(row: Row, bench: Bench) -> Figure:
     """Compare pocketsphinx' errors with those on the reference, sentence by sentence."""
-    texts = test_texts("voice", bench, _STRANGER_ITEMS)
+    texts = spoken_answers(bench, _STRANGER_ITEMS)
     own = _heard_by_stranger(texts, list(_voiced(texts, bench)), bench, row.title)
     wanted = [Wanted(text, _REFERENCE) for text in texts]
     reference = [one.speech for one in speak_all(wanted, bench, f"speaking: {_REFERENCE}")]
@@ -56,7 +56,7 @@ def _clear(row: Row, bench: Bench) -> Figure:
 
 
 def _round_trip(row: Row, bench: Bench) -> Figure:
-    texts = test_texts("voice", bench, _ITEMS)
+    texts = spoken_answers(bench, _ITEMS)
     spoken = [
         utterance(text, speech) for text, speech in zip(texts, _voiced(texts, bench), strict=True)
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ import numpy as np
 from pipeline.engines import SAMPLE_RATE, Float32Audio
 from starter.domain.holding_out import Split, is_test_sentence
 from starter.domain.sentences import user_sentence, word_salad
+from starter.domain.spoken import exchange
 from starter.evaluation.bench import Bench
 from starter.evaluation.disturbances import (
     beginning_cut,
@@ -34,8 +36,8 @@ __all__ = [
     "DISTURBED",
     "TRAINED_VOICES",
     "UNSEEN_VARIANTS",
+    "spoken_answers",
     "spoken_set",
-    "test_texts",
     "utterances",
 ]
 
@@ -45,6 +47,7 @@ _WHITE_DB: Final = 10.0
 _BABBLE_DB: Final = 15.0
 _JOINED: Final = 200
 _PARTS: Final = 4
+_WORDS: Final = re.compile(r"[A-Z][A-Za-z ,.?!'-]{1,119}")
 _LETTERS: Final = 28
 _PAUSES: Final = (0.25, 0.7)
 _SECONDS: Final = (10.0, 27.0)
@@ -89,6 +92,17 @@ _SETS: Final[Mapping[str, _Definition]] = {
     "shuffled": _Definition(word_salad, TRAINED_VOICES),
 }
 
+
+def _answer(random: random.Random, split: Split) -> str:
+    """Return what the assistant says in some dialogue, where that is words alone."""
+    while True:
+        answers = [text for text in exchange(random, split).assistant if _WORDS.fullmatch(text)]
+        if answers:
+            return random.choice(answers)
+
+
+_ANSWERS: Final = _Definition(_answer, ("starter",))
+
 DISTURBED: Final = ("cut", "white", "babble", "mulaw", "opus", "room")
 """Sets that are made from "new"."""
 
@@ -121,9 +135,9 @@ def spoken_set(name: str, bench: Bench, *, most: int = _ITEMS) -> list[Spoken]:
     return speak_all(wanted, bench, f"speaking: {name}")
 
 
-def test_texts(name: str, bench: Bench, items: int) -> list[str]:
-    """Return sentences of a set of their own that no training saw, to be spoken by anybody."""
-    return list(itertools.islice(_texts(name, _SETS["new"], bench), bench.items(items)))
+def spoken_answers(bench: Bench, items: int) -> list[str]:
+    """Return what the voice is tested with: answers of the assistant that no training saw."""
+    return list(itertools.islice(_texts("voice", _ANSWERS, bench), bench.items(items)))
 
 
 def _texts(name: str, definition: _Definition, bench: Bench) -> Iterator[str]:

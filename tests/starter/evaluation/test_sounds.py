@@ -31,9 +31,9 @@ def test_babble_has_all_its_speakers_all_the_time():
     assert quiet < 0.2
 
 
-def test_ten_minutes_hold_every_kind_in_windows_of_different_lengths():
-    pieces = list(quiet_windows(600, 6.0))
-    assert 600 <= sum(one.seconds for _, one in pieces) < 660
+def test_some_minutes_hold_every_kind_in_windows_of_different_lengths():
+    pieces = list(quiet_windows(120, 6.0))
+    assert 120 <= sum(one.seconds for _, one in pieces) < 180
     assert {kind for kind, _ in pieces} == set(SOUNDS)
     assert all(1 <= one.seconds <= 6 for _, one in pieces)
-    assert len({one.seconds for _, one in pieces}) > 50
+    assert len({one.seconds for _, one in pieces}) > 20
