@@ -74,16 +74,23 @@ class Take:
     seed: int
 
 
-def cast(random: Random, utterance: Utterance, *, held: bool) -> Take:
-    """Draw everything for an utterance; no voice is drawn that no build may learn from."""
-    voice = _voice(random)
-    family = VOICES[voice].family
-    share, smallest, largest = _SIZES[family]
+def cast(random: Random, utterance: Utterance, *, held: bool, family: Family | None = None) -> Take:
+    """Draw everything for an utterance; no voice is drawn that no build may learn from.
+
+    Args:
+        random: Draws it.
+        utterance: What is said.
+        held: See `Take`.
+        family: Whose voices speak; None for all, by their shares.
+    """
+    voice = _voice(random, family)
+    own = VOICES[voice].family
+    share, smallest, largest = _SIZES[own]
     return Take(
         utterance,
         held,
         voice,
-        _manner(random, family),
+        _manner(random, own),
         random.uniform(smallest, largest) if random.random() < share else 1.0,
         _room(random) if random.random() < _ROOM_SHARE else None,
         lead=random.uniform(0, 0.7 if random.random() < 0.8 else 0.1),
@@ -94,8 +101,9 @@ def cast(random: Random, utterance: Utterance, *, held: bool) -> Take:
     )
 
 
-def _voice(random: Random) -> str:
-    (family,) = random.choices(tuple(_FAMILIES), tuple(_FAMILIES.values()))
+def _voice(random: Random, family: Family | None) -> str:
+    if family is None:
+        (family,) = random.choices(tuple(_FAMILIES), tuple(_FAMILIES.values()))
     if family == "espeak":
         return _espeak_voice(random)
     shares = {name: share for name, share in _VOICES.items() if VOICES[name].family == family}

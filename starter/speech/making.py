@@ -15,16 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from starter.errors import RecipeError
 from starter.speech.recording import Studio
+from starter.speech.reply_voice import MODEL
 from starter.speech.shard_making import BYTES_OF_A_ROW, Plan, make_shard
 from starter.speech.shards import finished_shards, require_space
-from starter.speech.voices import VOICES, speakers
+from starter.speech.voices import VOICES, Family, speakers
 from starter.training.budget import Budget, interruptible
 
 __all__ = ["Result", "main", "make_speech"]
@@ -72,7 +73,7 @@ def make_speech(
     Raises:
         RecipeError: If a synthesizer is missing (names its package) or fails, or the disk is full.
     """
-    _require_synthesizers()
+    _require_synthesizers(plan)
     try:
         plan.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -82,9 +83,13 @@ def make_speech(
         return _Run(plan, workshop, budget, most_shards).go(progress)
 
 
-def _require_synthesizers() -> None:
-    one_each = {voice.family: name for name, voice in VOICES.items()}
-    speakers(one_each.values(), repeatable=False)
+def _require_synthesizers(plan: Plan) -> None:
+    one_each = {
+        voice.family: name
+        for name, voice in VOICES.items()
+        if plan.family in (None, voice.family) and voice.learnt_by
+    }
+    speakers(one_each.values(), repeatable=False, reply_voice=plan.reply_voice)
 
 
 # -- the processes --------------------------------------------------------------------------------
@@ -132,7 +137,7 @@ class _Bench:
     @classmethod
     def set_up(cls, plan: Plan, stop: Event, rows: Any) -> None:  # noqa: ANN401
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process acts
-        cls.plan, cls.stop, cls.rows, cls.studio = plan, stop, rows, Studio()
+        cls.plan, cls.stop, cls.rows, cls.studio = plan, stop, rows, Studio(plan.reply_voice)
 
     @classmethod
     def make(cls, number: int) -> float | None:
@@ -226,7 +231,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0, 2 for what a person can put right, 130 if it was stopped."""
     options = _parser().parse_args(arguments)
     console = Console()
-    plan = Plan(options.work.absolute() / "speech", options.seed)
+    plan = Plan(
+        options.work.absolute() / "speech", options.seed, family=options.family,
+        reply_voice=options.reply_voice.absolute(),
+    )  # fmt: skip
     try:
         result = make_speech(
             plan, minutes=options.minutes, jobs=options.jobs, most_shards=options.shards,
@@ -247,7 +255,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=30.0, help="wall-clock time (30)")
     parser.add_argument("--shards", type=int, help="end when the folder has so many")
     parser.add_argument("--jobs", type=_at_least_one, default=1, help="processes (1)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="another one makes others (1)")
+    parser.add_argument("--family", choices=get_args(Family), help="its voices alone")
+    parser.add_argument(
+        "--reply-voice", type=Path, default=MODEL, metavar="FILE",
+        help="another model of the reply voice (the one that comes with Parley)",
+    )  # fmt: skip
     parser.add_argument(
         "--work", type=Path, default=Path("build/starter"), metavar="FOLDER",
         help="shards go into its folder speech (build/starter)",

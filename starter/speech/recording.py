@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from starter.speech.channels import over_opus, over_telephone
 from starter.speech.clips import at_level, sampled, trimmed
 from starter.speech.log_mel import LogMel, log_mel
 from starter.speech.phones import phones
+from starter.speech.reply_voice import MODEL
 from starter.speech.rooms import reverberated
 from starter.speech.shards import Row
 from starter.speech.speaker import Speaker, Speech
@@ -25,9 +27,14 @@ LONGEST_SECONDS: Final = 10.0
 
 
 class Studio:
-    """The speakers of one process, who stay once they have come."""
+    """The speakers of one process, who stay once they have come.
 
-    def __init__(self) -> None:
+    Args:
+        reply_voice: Model of the reply voice; see `ReplyVoice`.
+    """
+
+    def __init__(self, reply_voice: Path = MODEL) -> None:
+        self._reply_voice = reply_voice
         self._speakers: dict[str, Speaker] = {}
 
     def record(
@@ -68,7 +75,9 @@ class Studio:
 
     def _speaker(self, take: Take) -> Speaker:
         if take.voice not in self._speakers:
-            (self._speakers[take.voice],) = speakers([take.voice], repeatable=False)
+            (self._speakers[take.voice],) = speakers(
+                [take.voice], repeatable=False, reply_voice=self._reply_voice
+            )
         return self._speakers[take.voice]
 
 

@@ -13,7 +13,9 @@ from starter.domain.holding_out import Split
 from starter.domain.spoken import Utterance, utterance
 from starter.speech.casting import Take, cast
 from starter.speech.recording import Studio
+from starter.speech.reply_voice import MODEL
 from starter.speech.shards import write_shard
+from starter.speech.voices import Family
 
 __all__ = ["BYTES_OF_A_ROW", "Plan", "Source", "make_shard"]
 
@@ -36,12 +38,16 @@ class Plan:
         seed: Of all random numbers, together with a shard's own number.
         rows: Of a shard; a few less where sentences are too long or cannot be heard.
         source: What is said.
+        family: Whose voices speak; None for all.
+        reply_voice: Model of the voice "starter", where another one than Parley's shall be learnt.
     """
 
     folder: Path
     seed: int = 1
     rows: int = 1000
     source: Source = utterance
+    family: Family | None = None
+    reply_voice: Path = MODEL
 
     def path(self, number: int) -> Path:
         """Return a shard's path, without an ending."""
@@ -57,7 +63,8 @@ class Plan:
         random = Random(f"{self.seed} {number}")
         for _ in range(self.rows):
             split: Split = "held" if random.random() < _HELD_SHARE else "train"
-            yield cast(random, self.source(random, split), held=split == "held")
+            said = self.source(random, split)
+            yield cast(random, said, held=split == "held", family=self.family)
 
 
 def make_shard(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from starter.order import Build
@@ -16,7 +17,7 @@ from starter.speech.espeak import EspeakSpeaker
 from starter.speech.espeak_afresh import EspeakAfresh
 from starter.speech.festival import FestivalSpeaker
 from starter.speech.flite import FliteSpeaker
-from starter.speech.reply_voice import ReplyVoice
+from starter.speech.reply_voice import MODEL, ReplyVoice
 from starter.speech.speaker import Manner, Speaker
 
 __all__ = [
@@ -104,22 +105,25 @@ VOICES: Final = {voice.name: voice for voice in _voices()}
 """All voices, by name."""
 
 
-def speakers(names: Iterable[str], *, repeatable: bool = True) -> list[Speaker]:
+def speakers(
+    names: Iterable[str], *, repeatable: bool = True, reply_voice: Path = MODEL
+) -> list[Speaker]:
     """Return the speakers of these names, in the same order.
 
     Args:
         names: Of `VOICES`.
         repeatable: A sentence always sounds the same, whatever was spoken before. Otherwise
             espeak-ng takes half the time, and the reply voice has its noise.
+        reply_voice: Model of the voice "starter".
 
     Raises:
         RecipeError: If a synthesizer or a voice is not installed; names the Debian package.
         KeyError: If there is no such voice.
     """
-    return [_speaker(VOICES[name], repeatable) for name in names]
+    return [_speaker(VOICES[name], repeatable, reply_voice) for name in names]
 
 
-def _speaker(voice: Voice, repeatable: bool) -> Speaker:
+def _speaker(voice: Voice, repeatable: bool, reply_voice: Path) -> Speaker:
     _, _, own_name = voice.name.partition(":")
     match voice.family:
         case "espeak":
@@ -129,4 +133,4 @@ def _speaker(voice: Voice, repeatable: bool) -> Speaker:
         case "festival":
             return FestivalSpeaker(own_name)
         case "reply":
-            return ReplyVoice(repeatable=repeatable)
+            return ReplyVoice(reply_voice, repeatable=repeatable)

@@ -29,6 +29,12 @@ def test_half_of_the_speech_is_espeaks_and_everybody_has_a_part(takes):
     assert len({take.voice for take in takes}) > 500
 
 
+def test_one_family_can_speak_alone():
+    random = Random(5)
+    takes = [cast(random, HELLO, held=False, family="reply") for _ in range(20)]
+    assert {take.voice for take in takes} == {"starter"}
+
+
 def test_one_in_six_is_transmitted_and_one_in_three_echoes(takes):
     channels = Counter(take.channel for take in takes)
     assert channels["phone"] == pytest.approx(480, abs=100)

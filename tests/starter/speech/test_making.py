@@ -119,6 +119,12 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, capsys):
     assert "file/speech cannot be made" in capsys.readouterr().err
 
 
+def test_another_reply_voice_that_is_not_there_is_told(tmp_path, capsys):
+    missing = tmp_path / "other.onnx"
+    assert main(["--work", str(tmp_path), "--family", "reply", "--reply-voice", str(missing)]) == 2
+    assert f"the reply voice {missing} cannot be loaded" in capsys.readouterr().err
+
+
 def test_no_process_at_all_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["--jobs", "0"])
