@@ -22,6 +22,7 @@ _FRAGMENTS: Final = load("fragments")
 _BROKEN_OFF: Final = lines(_FRAGMENTS["broken_off"])
 _NOISES: Final = lines(_FRAGMENTS["noises"])
 _BARE: Final = lines(_FRAGMENTS["bare"])
+_BARE_SLOTS: Final = ("city", "month", "color", "item", "room", "name", "rel", "device")
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "tenth", "last", "next")
 
 _CLARIFY: Final = (
@@ -61,7 +62,7 @@ def bare_phrase(scene: Scene) -> Exchange:
     """The user says a number, a place, a day, and no more; the assistant asks what about it."""
     random = scene.random
     number = random.randrange(101) if random.random() < 0.6 else random.randrange(100, 1000)
-    values = {slot: scene.draw(slot) for slot in ("city", "month", "color", "item", "room", "name")}
+    values = {slot: scene.draw(slot) for slot in _BARE_SLOTS}
     values |= {
         "n": say(number),
         "ord": random.choice(_ORDINALS),
@@ -69,6 +70,10 @@ def bare_phrase(scene: Scene) -> Exchange:
         "wday": scene.draw("wday1"),
         "wday2": scene.draw("wday1"),
         "item2": scene.draw("item"),
+        "name2": scene.draw("name"),
+        "color2": scene.draw("color"),
+        "n2": say(random.randrange(101)),
+        "ns": f"{say(number)}, {say(random.randrange(101))} and {say(random.randrange(101))}",
         "room2": random.choice([room for room in SLOTS["room"] if room != values["room"]]),
         "clock": clock_time(random),
     }

@@ -106,10 +106,12 @@ def _item(random: Random) -> str:
 
 
 def say_again(scene: Scene) -> Exchange | None:
-    """The user did not hear the last answer; None if there is none, or a very long one."""
-    if not scene.last or len(scene.last) > _LONGEST_AGAIN:
+    """The user did not hear the last answer; None if that was a very long one."""
+    if len(scene.last) > _LONGEST_AGAIN or (not scene.last and scene.chance(0.8)):
         return None
     user = scene.say(_PHRASINGS["again"])
+    if not scene.last:
+        return scene.open_answer("say that again", user, ["I haven't said anything yet."])
     return Exchange("say that again", user, scene.last, Expected((scene.last,)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from starter.dialogues.phrasings import Phrasings, load, pairs
+from starter.dialogues.phrasings import Phrasings, lines, load, pairs
 from starter.dialogues.scene import Exchange, Scene, capitalized, fill, told
 from starter.domain.slots import SLOTS
 
@@ -43,7 +43,8 @@ class _Single:
     key: str
 
     def ask(self, scene: Scene) -> Exchange:
-        answer = f"{capitalized(self.key)}." if scene.is_brief else self.answer
+        is_short = scene.is_brief and "because" not in self.answer.lower()
+        answer = f"{capitalized(self.key)}." if is_short else self.answer
         return told("facts: single", scene.say(self.questions), answer, self.key)
 
 
@@ -74,6 +75,8 @@ _PLANETS: Final[tuple[str, ...]] = tuple(_ORDERS["planets_by_size"])
 _WORDS_TO_SPELL: Final[tuple[str, ...]] = tuple(load("spelling")["words"].split())
 _SPELLING: Final = Phrasings.of(load("spelling")["asked"])
 _FOLLOWED: Final = ("capital", "capital", "opposite", "language", "legs", "days_in_month")
+_CHECKS: Final = {name: Phrasings.of(text) for name, text in _ORDERS["checks"].items()}
+_DO_NOT_KNOW: Final = lines(load("unknown")["answers"])
 _FOLLOWING: Final = Phrasings.of(_ORDERS["follow_up"])
 
 
@@ -116,13 +119,78 @@ def _bigger(scene: Scene) -> Exchange:
     return told(f"facts: {way}", user, answer, phrase)
 
 
+def _is_capital(scene: Scene) -> Exchange:
+    """Whether a city is a country's capital."""
+    capitals = _TABLES["capital"].pairs
+    country = scene.random.choice(list(capitals))
+    right = capitals[country]
+    city = right if scene.chance(0.5) else scene.random.choice(SLOTS["city"])
+    user = scene.say(_CHECKS["capital"], {"c": city, "k": country})
+    return _checked(scene, "facts: capital", user, city == right,
+                    f"the capital of {country} is {right}")  # fmt: skip
+
+
+def _is_city_in(scene: Scene) -> Exchange:
+    """Whether a city is in a country."""
+    countries = _TABLES["country_of_city"].pairs
+    city = scene.random.choice(list(countries))
+    right = countries[city]
+    country = right if scene.chance(0.5) else scene.random.choice(SLOTS["country"])
+    user = scene.say(_CHECKS["country"], {"c": city, "k": country})
+    return _checked(scene, "facts: country of city", user, country == right,
+                    f"{city} is in {right}")  # fmt: skip
+
+
+def _checked(scene: Scene, behaviour: str, user: str, is_right: bool, fact: str) -> Exchange:
+    word = "Yes" if is_right else "No"
+    return scene.open_answer(behaviour, user, [f"{word}, {fact}."], [f"{word}."])
+
+
+def _first_letter(scene: Scene) -> Exchange:
+    """The first or the last letter of a word."""
+    word = _word_to_spell(scene.random)
+    which, letter = scene.random.choice((("first", word[0]), ("last", word[-1])))
+    user = scene.say(_CHECKS["letter"], {"w": word, "which": which})
+    answer = f"The {which} letter of {word} is {letter.upper()}."
+    brief = [f"{letter.upper()}."]
+    return scene.open_answer("facts: letter", user, [answer], brief)
+
+
+def _mixed_colors(scene: Scene) -> Exchange:
+    """What two colors make that are in no table."""
+    user = scene.say(_CHECKS["mix"])
+    return scene.open_answer("unknown: says so", user, _DO_NOT_KNOW, ["I don't know."])
+
+
+def _choice(scene: Scene) -> Exchange:
+    """Which of two things the assistant would take: either is right."""
+    first, second = scene.random.sample(SLOTS["food"], 2)
+    user = scene.say(_CHECKS["choose"], {"x": first, "y": second})
+    return scene.open_answer("random", user, [f"I take {first}.", f"I take {second}."])
+
+
 _ASKING: Final[list[Callable[[Scene], Exchange]]] = [
     *(table.ask for table in _TABLES.values()),
     _single_fact,
     _neighbour,
     _bigger,
+    _is_capital,
+    _is_city_in,
+    _first_letter,
+    _mixed_colors,
+    _choice,
 ]
-_WEIGHTS: Final = [*(table.weight for table in _TABLES.values()), 4.0, 2.0, 2.5]
+_WEIGHTS: Final = [
+    *(table.weight for table in _TABLES.values()),
+    5.0,
+    2.0,
+    2.5,
+    0.8,
+    0.8,
+    0.6,
+    0.3,
+    0.3,
+]
 
 
 def follow_up(scene: Scene) -> Exchange:

@@ -12,7 +12,7 @@ from starter.dialogues.names import CITIES, HELD_CITIES, HELD_NAMES
 from starter.dialogues.phrasings import Phrasings, lines, load
 from starter.dialogues.scene import Exchange, Scene, Told, capitalized, fill, told
 from starter.dialogues.spoken_values import clock_time, digits
-from starter.domain.numbers import say
+from starter.domain.numbers import ordinal, say
 from starter.domain.slots import SLOTS
 
 __all__ = ["ask_what_was_never_told", "ask_what_was_told", "look_up", "shopping_list", "tell"]
@@ -43,7 +43,11 @@ _KINDS: Final = [
         table["brief"],
     )
     for key, table in load("memory").items()
+    if "told" in table
 ]
+_NEVER_TOLD: Final = Phrasings.of(load("memory")["never"]["asked"])
+_EXCLUSIVE: Final = ("bday", "birthdate")
+"""Two ways of telling the same: of a conversation only one is part."""
 _PET_NAMES: Final = (*SLOTS["name"], "Bello", "Rex", "Mimi", "Lucky", "Coco", "Buddy")
 
 
@@ -72,6 +76,14 @@ _VALUES: Final[Mapping[str, Callable[[Scene], dict[str, str]]]] = {
     "bday": lambda scene: {"v": scene.draw("month")},
     "sport": lambda scene: {"v": scene.draw("sport")},
     "meeting": lambda scene: {"v": clock_time(scene.random)},
+    "phone": lambda scene: {"v": " ".join(digits(scene.random) for _ in range(2))},
+    "relage": lambda scene: {"k": scene.draw("rel"), "v": say(scene.random.randrange(2, 100))},
+    "birthdate": lambda scene: {
+        "v": f"{scene.draw('month')} {ordinal(scene.random.randrange(1, 29))}"
+    },
+    "season": lambda scene: {"v": scene.draw("season")},
+    "person": lambda scene: {"k": _person(scene), "v": scene.draw("food")},
+    "home": lambda scene: {"k": _person(scene), "v": scene.word(CITIES, HELD_CITIES, 0.3)},
     "plan": lambda scene: {"v": scene.word(CITIES, HELD_CITIES, 0.4)},
 }
 
@@ -80,11 +92,18 @@ def _memory_key(kind: _Kind, values: Mapping[str, str]) -> str:
     return f"{kind.key} {values.get('k', '')}"
 
 
+def _is_told(scene: Scene, kind: _Kind, values: Mapping[str, str]) -> bool:
+    keys = [_memory_key(kind, values)]
+    if kind.key in _EXCLUSIVE:
+        keys += [f"{key} " for key in _EXCLUSIVE]
+    return any(key in scene.memory for key in keys)
+
+
 def tell(scene: Scene) -> Exchange | None:
     """The user tells something; None if he has told that already."""
     kind = scene.random.choice(_KINDS)
     values = kind.draw(scene)
-    if _memory_key(kind, values) in scene.memory:
+    if _is_told(scene, kind, values):
         return None
     template = kind.brief if scene.is_brief else kind.answer
     answer = capitalized(fill(scene.random, template, values))
@@ -105,9 +124,10 @@ def ask_what_was_never_told(scene: Scene) -> Exchange | None:
     """The user asks for something that he never told."""
     kind = scene.random.choice(_KINDS)
     values = kind.draw(scene)
-    if _memory_key(kind, values) in scene.memory:
+    if _is_told(scene, kind, values):
         return None
-    user = scene.say(kind.asked, values)
+    is_never = scene.chance(0.15)
+    user = scene.say(_NEVER_TOLD if is_never else kind.asked, values)
     return scene.open_answer(
         "remember: never told",
         user,
@@ -120,13 +140,14 @@ _SHOPPING: Final = {name: Phrasings.of(text) for name, text in load("shopping").
 
 
 def shopping_list(scene: Scene) -> Exchange | None:
-    """The user puts things on the shopping list, or asks what is on it."""
+    """The user puts things on the shopping list, takes them off, or asks what is on it."""
     if scene.offers_family("list", "made up"):
         return None
-    if scene.shopping and scene.chance(0.45):
-        on_it = _listed(scene.shopping)
-        answer = f"{capitalized(on_it)}." if scene.is_brief else f"On your list: {on_it}."
-        return told("shopping list", scene.say(_SHOPPING["asked"]), answer, *scene.shopping)
+    kinds = ("add",) if not scene.shopping and scene.chance(0.85) else tuple(_SHOPPING_TURNS)
+    return _SHOPPING_TURNS[scene.random.choice(kinds)](scene)
+
+
+def _add(scene: Scene) -> Exchange | None:
     if len(scene.shopping) > 4:
         return None
     new = [item for item in SLOTS["item"] if item not in scene.shopping]
@@ -136,6 +157,64 @@ def shopping_list(scene: Scene) -> Exchange | None:
     if scene.is_brief:
         return scene.open_answer("shopping list", user, ["Okay."])
     return told("shopping list", user, f"Okay, {_listed(items)} on the list.", *items)
+
+
+def _read_list(scene: Scene) -> Exchange:
+    user = scene.say(_SHOPPING["asked"])
+    if not scene.shopping:
+        return scene.open_answer("shopping list", user, [_EMPTY_LIST])
+    on_it = _listed(scene.shopping)
+    answer = f"{capitalized(on_it)}." if scene.is_brief else f"On your list: {on_it}."
+    return told("shopping list", user, answer, *scene.shopping)
+
+
+def _remove(scene: Scene) -> Exchange:
+    item = _listed_or_not(scene)
+    user = scene.say(_SHOPPING["removed"], {"i": item})
+    if item not in scene.shopping:
+        return scene.open_answer("shopping list", user, [f"Okay, {item} was not on the list."])
+    scene.shopping.remove(item)
+    return scene.open_answer("shopping list", user, [f"Okay, {item} is off the list."], ["Okay."])
+
+
+def _is_on_it(scene: Scene) -> Exchange:
+    item = _listed_or_not(scene)
+    user = scene.say(_SHOPPING["contained"], {"i": item})
+    if item in scene.shopping:
+        return scene.open_answer("shopping list", user, [f"Yes, {item}, on the list."], ["Yes."])
+    return scene.open_answer("shopping list", user, [f"No {item} on the list."], ["No."])
+
+
+def _listed_or_not(scene: Scene) -> str:
+    is_listed = bool(scene.shopping) and scene.chance(0.6)
+    return scene.random.choice(scene.shopping if is_listed else SLOTS["item"])
+
+
+def _count_list(scene: Scene) -> Exchange:
+    user = scene.say(_SHOPPING["counted"])
+    if not scene.shopping:
+        return scene.open_answer("shopping list", user, [_EMPTY_LIST])
+    count = say(len(scene.shopping))
+    things = "thing" if count == "one" else "things"
+    return told("shopping list", user, f"{capitalized(count)} {things}.", count)
+
+
+def _clear(scene: Scene) -> Exchange:
+    scene.shopping.clear()
+    user = scene.say(_SHOPPING["cleared"])
+    return scene.open_answer("shopping list", user, ["Okay, your list is empty."], ["Okay."])
+
+
+_EMPTY_LIST: Final = "Your list is empty."
+_SHOPPING_TURNS: Final[Mapping[str, Callable[[Scene], Exchange | None]]] = {
+    "add": _add,
+    "read": _read_list,
+    "read again": _read_list,
+    "remove": _remove,
+    "is on it": _is_on_it,
+    "count": _count_list,
+    "clear": _clear,
+}
 
 
 def _listed(items: list[str]) -> str:

@@ -19,7 +19,7 @@ _TEXTS: Final = load("unknown")
 _ANSWERS: Final = lines(_TEXTS["answers"])
 _BRIEF: Final = [_TEXTS["brief"]]
 _QUESTIONS: Final = Phrasings.of(_TEXTS["questions"])
-_LISTS: Final = {name: lines(_TEXTS[name]) for name in ("BOOK", "THINGS", "DO", "SUBJECT", "EVENT")}
+_LISTS: Final = {name: lines(text) for name, text in _TEXTS.items() if name.isupper()}
 _ABOUT: Final = Phrasings.of(_TEXTS["about"])
 _NEARLY: Final = {name: Phrasings.of(text) for name, text in _TEXTS["nearly"].items()}
 _SLOT: Final = re.compile(r"\{([A-Z]+)\}")
@@ -88,6 +88,13 @@ _BY_FAMILY: Final = {
     for family, table in _COMMANDS.items()
     if "says" in table
 }
+_BEYOND: Final = {
+    family: Phrasings.of(table["beyond"])
+    for family, table in _COMMANDS.items()
+    if "beyond" in table
+}
+"""What the usual tool of a family cannot do either."""
+_CANNOT: Final = "Sorry, I can't do that yet."
 _FAMILIES: Final = list(_BY_FAMILY)
 _WEIGHTS: Final = [3.0 if family == "other" else 1.0 for family in _FAMILIES]
 
@@ -95,9 +102,15 @@ _WEIGHTS: Final = [3.0 if family == "other" else 1.0 for family in _FAMILIES]
 def command_without_tool(scene: Scene) -> Exchange | None:
     """The user asks for something that no tool in the list does; None if one may do it."""
     family = scene.random.choices(_FAMILIES, _WEIGHTS)[0]
-    if scene.offers_family(family, "made up"):
+    if scene.offers_family("made up"):
         return None
     phrasings, answer = _BY_FAMILY[family]
+    is_beyond = family in _BEYOND and scene.chance(0.5)
+    if scene.offers_family(family):
+        if family not in _BEYOND:
+            return None
+        is_beyond, answer = True, _CANNOT
+    phrasings = _BEYOND[family] if is_beyond else phrasings
     values = {"clock": clock_time(scene.random)}
     user = scene.say(_with_lists(scene, phrasings, _COMMAND_WORDS), values)
     return scene.open_answer("command without a tool", user, [answer], ["I can't do that yet."])

@@ -226,6 +226,9 @@ def draw_duration(scene: Scene) -> tuple[str, int]:
     random = scene.random
     if scene.chance(0.12):
         return random.choice(list(_SPECIAL_DURATIONS.items()))
+    if scene.chance(0.06):
+        hours, minutes = random.randrange(2, 6), random.randrange(2, 60)
+        return f"{say(hours)} hours and {say(minutes)} minutes", hours * 3600 + minutes * 60
     unit = random.choices(("minutes", "hours", "seconds"), (6, 2, 2))[0]
     amount = random.choice(_ROUND) if scene.chance(0.3) else random.randrange(2, 61)
     if unit == "hours":
@@ -237,12 +240,16 @@ def draw_duration(scene: Scene) -> tuple[str, int]:
 
 def _timer(scene: Scene, offer: Offer) -> Request:
     words, seconds = draw_duration(scene)
+    is_plain = words.split()[-1] in _SECONDS and " and " not in words
     if offer.takes("label") and scene.chance(0.22):
         label = scene.random.choice(_LABELS)
         user = scene.say(_PHRASINGS["timer", "labelled"], {"l": label, "d": words})
         arguments: dict[str, Argument] = {"duration": seconds, "label": label}
         return Request(user, arguments, "done", f"Your {label} timer is set for {words}.")
-    user = scene.say(_PHRASINGS["timer", "plain"], {"d": words})
+    if is_plain and scene.chance(0.2):
+        user = scene.say(_PHRASINGS["timer", "adjective"], {"d": words.removesuffix("s")})
+    else:
+        user = scene.say(_PHRASINGS["timer", "plain"], {"d": words})
     return Request(user, {"duration": seconds}, "done", f"Your timer is set for {words}.")
 
 
@@ -275,8 +282,12 @@ def _music(scene: Scene, offer: Offer) -> Request:
         kind = "artist"
     query = _QUERIES[kind](scene)
     user = scene.say(_PHRASINGS["music", kind], {"v": query})
-    query = "music" if query == "some music" else query
+    query = "music" if query in _ANY_MUSIC else query
     return Request(user, {"query": query}, "done", f"Playing {query}.")
+
+
+_ANY_MUSIC: Final = ("some music", "a song", "a playlist")
+"""What asks for music without saying which."""
 
 
 def _song(scene: Scene) -> str:
@@ -289,7 +300,7 @@ _QUERIES: Final[Mapping[str, Callable[[Scene], str]]] = {
                                        invented_title),
     "song": _song,
     "sound": lambda scene: scene.random.choice(
-        (*SLOTS["sound"], "the radio", "the news", "some music")
+        (*SLOTS["sound"], "the radio", "the news", "some music", "music", "a song", "a playlist")
     ),
 }  # fmt: skip
 
