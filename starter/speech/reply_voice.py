@@ -44,8 +44,9 @@ class ReplyVoice(Speaker):
             session = runtime.InferenceSession(
                 str(model), sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except (OSError, ValueError, runtime.capi.onnxruntime_pybind11_state.Fail) as error:
-            raise RecipeError(f"the reply voice {model} cannot be loaded: {error}") from error
+        except Exception as error:  # the runtime's exceptions share no other base
+            reason = str(error).partition("\n")[0]
+            raise RecipeError(f"the reply voice {model} cannot be loaded: {reason}") from error
         config = importlib.import_module("piper.config").PiperConfig.from_dict(document)
         return self._piper.PiperVoice(session=session, config=config)
 

@@ -13,6 +13,7 @@ from starter.errors import RecipeError
 from starter.speech.casting import cast
 from starter.speech.making import main, make_speech
 from starter.speech.recording import Studio, produced
+from starter.speech.reply_voice import MODEL
 from starter.speech.shard_making import Plan, make_shard
 from starter.speech.shards import finished_shards, read_shard
 from starter.speech.speaker import Speech
@@ -119,10 +120,16 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, capsys):
     assert "file/speech cannot be made" in capsys.readouterr().err
 
 
-def test_another_reply_voice_that_is_not_there_is_told(tmp_path, capsys):
-    missing = tmp_path / "other.onnx"
-    assert main(["--work", str(tmp_path), "--family", "reply", "--reply-voice", str(missing)]) == 2
-    assert f"the reply voice {missing} cannot be loaded" in capsys.readouterr().err
+def test_a_reply_voice_that_is_missing_or_damaged_is_told(tmp_path, capsys):
+    other = tmp_path / "other.onnx"
+    asked = ["--work", str(tmp_path), "--family", "reply", "--reply-voice", str(other)]
+    assert main(asked) == 2
+    other.with_suffix(".onnx.json").write_bytes(MODEL.with_suffix(".onnx.json").read_bytes())
+    other.write_bytes(b"no model")
+    assert main(asked) == 2
+    messages = capsys.readouterr().err.splitlines()
+    assert len(messages) == 2
+    assert all(f"the reply voice {other} cannot be loaded" in line for line in messages)
 
 
 def test_no_process_at_all_is_refused(capsys):
