@@ -11,31 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Augmentation", "Spectrum", "mixed", "normalized", "power_level", "silence_of"]
+from starter.speech.log_mel import BANDS, mel_filters, normalized
+
+__all__ = ["Augmentation", "Spectrum", "mixed", "power_level", "silence_of"]
 
 Spectrum = npt.NDArray[np.float32]
 """[frames, 80]."""
 
-_BANDS = 80
 _LOG2_10 = np.float32(np.log2(10.0))
-
-
-def _band_widths() -> npt.NDArray[np.float32]:
-    # Slaney's mel scale, as in Whisper's filters: 15 mel of 66.7 Hz, then 27 mel for a factor 6.4.
-    mel = np.linspace(0, 15 + 27 * np.log(8.0) / np.log(6.4), _BANDS + 2)
-    hertz = np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
-    return ((hertz[2:] - hertz[:-2]) / 2).astype(np.float32)
-
-
-_HERTZ = _band_widths()
-"""Width of each band: all filters have the same area, so power is value times width."""
-
-
-def normalized(raw: Spectrum) -> Spectrum:
-    """Return what Whisper's front end makes of raw log-mel power: 80 dB, about -1 ... 1."""
-    clamped = np.maximum(raw, -10.0)
-    found: Spectrum = (np.maximum(clamped, clamped.max() - 8.0) + 4.0) / 4.0
-    return found.astype(np.float32)
+_HERTZ = np.linalg.lstsq(mel_filters().T, np.ones(201, np.float32), rcond=None)[0]
+"""Width of each band: filters have the same area, so the power of all is value times width."""
 
 
 def silence_of(spectrum: Spectrum) -> float:
@@ -86,12 +71,13 @@ class Augmentation:
         if random.random() < self.band_limited:
             raw = raw.copy()
             raw[:, int(random.integers(52, 72)) :] -= 4.0
-        found = normalized(raw + np.float32(random.uniform(-2.5, 0.6)))
+        quieter = np.maximum(raw + np.float32(random.uniform(-2.5, 0.6)), np.float32(-10))
+        found = normalized(quieter)
         return _masked(found, random) if random.random() < self.masked else found
 
 
 def _stretched(raw: Spectrum, factor: float) -> Spectrum:
-    place = np.clip(np.arange(_BANDS) * factor, 0, _BANDS - 1.001)
+    place = np.clip(np.arange(BANDS) * factor, 0, BANDS - 1.001)
     below = place.astype(int)
     part = (place - below).astype(np.float32)
     found: Spectrum = raw[:, below] * (1 - part) + raw[:, below + 1] * part
@@ -99,7 +85,7 @@ def _stretched(raw: Spectrum, factor: float) -> Spectrum:
 
 
 def _equalizer(random: np.random.Generator) -> npt.NDArray[np.float32]:
-    place = np.linspace(-1, 1, _BANDS)
+    place = np.linspace(-1, 1, BANDS)
     tilt = random.uniform(-0.8, 0.8) * place + random.uniform(-0.5, 0.5) * (2 * place**2 - 1)
     ripple = random.uniform(-0.3, 0.3) * np.cos(place * random.uniform(3, 12))
     return (tilt + ripple).astype(np.float32)
@@ -109,7 +95,7 @@ def _masked(spectrum: Spectrum, random: np.random.Generator) -> Spectrum:
     found, mean = spectrum.copy(), spectrum.mean()
     for _ in range(2):
         width = int(random.integers(0, 13))
-        first = int(random.integers(0, _BANDS - width))
+        first = int(random.integers(0, BANDS - width))
         found[:, first : first + width] = mean
     for _ in range(2):
         length = int(random.integers(0, max(2, min(14, len(found) // 10))))

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from starter.recognizer.augmentation import Augmentation, Spectrum, mixed, normalized, silence_of
+from starter.recognizer.augmentation import Augmentation, Spectrum, mixed, silence_of
 from starter.recognizer.backgrounds import Backgrounds
 from starter.recognizer.network import MARGIN
 from starter.recognizer.rows import Row, Rows
 from starter.recognizer.tokenizer import Tokens
+from starter.speech.log_mel import normalized
 
 __all__ = ["IGNORED", "Batch", "Batching", "Composer", "packed"]
 
@@ -165,7 +166,9 @@ class Composer:
 
     def _nobody(self, longest: int) -> tuple[Row, Spectrum]:
         raw = self._backgrounds.instead(longest)
-        return Row(raw, (), (), (), self._rows.prompt(), 0, is_speech=False), normalized(raw)
+        return Row(raw, (), (), (), self._rows.prompt(), 0, is_speech=False), normalized(
+            np.maximum(raw, -10)
+        )
 
     def _padded(self, spectra: Sequence[Spectrum]) -> Spectrum:
         longest = max(map(len, spectra))

@@ -42,6 +42,7 @@ class Course:
         """Return the settings when a share of the budget is used."""
         noise = 0.3 if share < 0.45 else 0.12
         if self.begun:
+            noise = 0.2 if share < 0.45 else 0.1
             return Stage(noise, 0.0, Weights(listening=0.1 if share < 0.4 else 0.03))
         offset = -6.0 * min(1.0, max(0.0, (0.7 - share) / 0.25))
         if share < 0.25:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from starter.recognizer.augmentation import Spectrum, normalized, silence_of
+from starter.recognizer.augmentation import Spectrum, silence_of
 from starter.recognizer.network import Recognizer
 from starter.recognizer.tokenizer import Tokens
+from starter.speech.log_mel import normalized
 
 __all__ = ["heard"]
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from starter.recognizer.utterances import LogMel, Utterance
+from starter.recognizer.utterances import Utterance
 
 __all__ = ["LONGEST", "Mixture", "Row", "Rows"]
 
@@ -61,7 +62,7 @@ class Row:
         is_speech: Whether anything is said.
     """
 
-    features: LogMel
+    features: npt.NDArray[np.floating]
     tokens: tuple[int, ...]
     centers: tuple[float, ...]
     phones: tuple[int, ...]
@@ -170,7 +171,7 @@ def joined(parts: Sequence[Utterance], longest_pause: int, random: np.random.Gen
         random: Where pauses come from.
     """
     quiet = min(float(each.features.min()) for each in parts)
-    pieces: list[LogMel] = []
+    pieces: list[npt.NDArray[np.float16]] = []
     centers: list[float] = []
     frames = end = 0
     for number, each in enumerate(parts):
@@ -185,7 +186,7 @@ def joined(parts: Sequence[Utterance], longest_pause: int, random: np.random.Gen
         centers += _centers(each, frames + begin - first)
         end = frames + each.end - first
         frames += last - first
-    features: LogMel = np.concatenate(pieces, dtype=np.float16)[:LONGEST]
+    features = np.concatenate(pieces)[:LONGEST]
     return Row(
         features,
         tuple(token for each in parts for token in each.tokens),

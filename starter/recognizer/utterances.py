@@ -1,33 +1,27 @@
 """Spoken sentences from shards on disk, with their tokens and phones as numbers.
 
-A shard is `NAME.npy`, float16 of shape [frames, 80], raw log10 mel power of one utterance after the
-other, and `NAME.json`, a list of what was said. Shards that appear while a training runs are taken
-in. The frames stay on disk until they are read: 1,000 utterances take 46 MB.
+Shards that appear while a training runs are taken in. The frames stay on disk until they are read:
+1,000 utterances take 46 MB.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
-from starter.errors import RecipeError
 from starter.order import Build
 from starter.recognizer.tokenizer import Tokens
+from starter.speech.log_mel import FRAMES_PER_SECOND, LogMel
+from starter.speech.shards import Row, finished_shards, read_shard
+from starter.speech.voices import VOICES
 
-__all__ = ["LogMel", "Speech", "Utterance", "is_for_development", "texts_and_phones"]
-
-LogMel = npt.NDArray[np.float16] | npt.NDArray[np.float32]
-"""[frames, 80], log10 of mel power, 100 frames a second, neither clamped nor normalized."""
-
-_MEASURING_VOICES = ("flite:rms", "festival:voice_ked_diphone")
-"""Voices that the measuring build keeps out, to tell what unknown ones cost."""
+__all__ = ["Speech", "Utterance", "is_for_development", "texts_and_phones"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,80 +86,53 @@ class Speech:
             RecipeError: If a shard cannot be read.
         """
         before = len(self.training)
-        new = [path for path in _shards(self._folder) if path.stem not in self._loaded]
+        new = [path for path in finished_shards(self._folder) if path.stem not in self._loaded]
         for path in new[:most]:
             self._loaded.add(path.stem)
             self._take(path)
         return len(self.training) - before
 
     def _take(self, path: Path) -> None:
-        features, facts = _read(path)
-        first = 0
-        for each in facts:
-            last = first + each["n"]
-            if self._is_wanted(each):
-                which = self.development if is_for_development(each["text"]) else self.training
-                which.append(self._utterance(features[first:last], each))
-            first = last
+        shard = read_shard(path)
+        for number, row in enumerate(shard.rows):
+            # A quote behind a space is among the tokens that faster-whisper suppresses.
+            if _suits(row, self._build) and " '" not in row.text:
+                which = self.development if is_for_development(row.text) else self.training
+                which.append(self._utterance(shard.of(number), row))
 
-    def _is_wanted(self, fact: Mapping[str, Any]) -> bool:
-        # A quote behind a space is among the tokens that faster-whisper suppresses.
-        return " '" not in fact["text"] and _suits(fact, self._build)
-
-    def _utterance(self, features: LogMel, fact: Mapping[str, Any]) -> Utterance:
-        phones = tuple(self._phones[each] for each in fact["ph"] if each in self._phones)
-        tokens = self._tokens.encode(fact["text"])
+    def _utterance(self, features: LogMel, row: Row) -> Utterance:
+        tokens = self._tokens.encode(row.text)
         lengths = self._lengths[tokens]
         return Utterance(
             features,
-            fact["text"],
+            row.text,
             tuple(tokens),
             (np.cumsum(lengths) - lengths / 2) / max(1, lengths.sum()),
-            phones,
-            fact["voice"],
-            fact["kind"],
-            min(len(features), round(fact["end"] * 100)),
+            tuple(self._phones[each] for each in row.phones if each in self._phones),
+            row.voice,
+            row.kind,
+            min(len(features), round(row.end * FRAMES_PER_SECOND)),
         )
 
 
-def _suits(fact: Mapping[str, Any], build: Build) -> bool:
-    return build == "shipped" or not (fact["held"] or fact["voice"] in _MEASURING_VOICES)
+def _suits(row: Row, build: Build) -> bool:
+    voice = VOICES.get(row.voice)
+    learns = build in voice.learnt_by if voice else build == "shipped"
+    return learns and (build == "shipped" or not row.held)
 
 
 def texts_and_phones(folder: Path, build: Build) -> tuple[list[str], list[str]]:
-    """Return the sentences that a build may learn from, and their phones, frequent ones first."""
-    texts: list[str] = []
-    counts: dict[str, int] = {}
-    for path in _shards(folder):
-        for each in orjson.loads(path.with_suffix(".json").read_bytes()):
-            if not _suits(each, build):
-                continue
-            texts.append(each["text"])
-            for phone in each["ph"]:
-                counts[phone] = counts.get(phone, 0) + 1
-    return texts, sorted(counts, key=lambda phone: (-counts[phone], phone))
+    """Return the sentences that a build may learn from, and their phones, frequent ones first.
 
-
-def _shards(folder: Path) -> list[Path]:
-    # The list is written first, the frames are moved into place last.
-    return sorted(
-        path
-        for path in folder.glob("train_*.npy")
-        if path.with_suffix(".json").exists() and ".tmp" not in path.name
-    )
-
-
-def _read(path: Path) -> tuple[LogMel, list[dict[str, Any]]]:
-    try:
-        features: LogMel = np.load(path, mmap_mode="r")
-        facts: list[dict[str, Any]] = orjson.loads(path.with_suffix(".json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            f"{path} cannot be read ({error}); remove it, and it is made anew"
-        ) from error
-    frames = sum(each["n"] for each in facts)
-    if features.ndim != 2 or features.shape != (frames, 80):
-        raise RecipeError(
-            f"{path} has shape {features.shape}, its list says ({frames}, 80); remove both"
-        )
-    return features, facts
+    Raises:
+        RecipeError: If a shard cannot be read.
+    """
+    rows = [
+        row
+        for path in finished_shards(folder)
+        for row in read_shard(path).rows
+        if _suits(row, build)
+    ]
+    counts = Counter(phone for row in rows for phone in row.phones)
+    phones = sorted(counts, key=lambda phone: (-counts[phone], phone))
+    return [row.text for row in rows], phones
