@@ -103,7 +103,7 @@ class Dialogue:
     Attributes:
         system: The system message, or None.
         tools: What may be called.
-        messages: In order; the first is the user's.
+        messages: In order; the first is the user's, or a greeting of the assistant's.
     """
 
     system: str | None

@@ -69,7 +69,17 @@ def dialogue(random: Random, split: Split, kind: str | None = None, noise: bool 
         system, messages = _MAKERS[kind](scene)
         if any(message.supervised for message in messages):
             tools = tuple(offer.tool for offer in scene.offers)
-            return Dialogue(system, tools, tuple(messages))
+            return Dialogue(system, tools, (*_greeting(scene), *messages))
+
+
+def _greeting(scene: Scene) -> tuple[Message, ...]:
+    """Now and then the assistant speaks first, as a product may be told to."""
+    if not scene.chance(0.04):
+        return ()
+    name = f" I'm {scene.name}." if scene.name else ""
+    hello = scene.random.choice(("Hello!", "Hi!", "Welcome!", "Good day!"))
+    offer = scene.random.choice((" How can I help you?", " What can I do for you?", ""))
+    return (Message("assistant", f"{hello}{name}{offer}"),)
 
 
 Made: TypeAlias = tuple[str | None, list[Message]]

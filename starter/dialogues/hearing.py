@@ -13,8 +13,8 @@ from starter.domain.numbers import say
 __all__ = ["Hearing", "with_digits"]
 
 _LOST: Final = frozenset(
-    {"the", "a", "an", "is", "to", "can", "you", "please", "me", "of", "my", "do", "it", "what",
-     "what's", "will", "be", "are", "i", "in", "on", "for", "at"}
+    {"the", "a", "an", "is", "to", "can", "you", "please", "me", "of", "my", "do", "it", "will",
+     "be", "are", "i", "in", "on", "for", "at"}
 )  # fmt: skip
 _MISTAKEN: Final[Mapping[str, tuple[str, ...]]] = {
     "the": ("a", "that"), "a": ("the",), "what's": ("what", "was"), "what": ("but", "watt"),

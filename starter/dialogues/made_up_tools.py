@@ -18,7 +18,7 @@ from starter.dialogues.invented import invented_name, nonsense_word
 from starter.dialogues.phrasings import Phrasings, lines, load
 from starter.dialogues.scene import Scene, capitalized, fill
 from starter.dialogues.spoken_values import clock_time
-from starter.dialogues.tools import Offer, Request
+from starter.dialogues.tools import PARAMETER_NAMES, Offer, Request
 from starter.domain.holding_out import stable_hash
 from starter.domain.numbers import say
 from starter.domain.slots import SLOTS
@@ -42,7 +42,10 @@ def _is_held(word: str) -> bool:
 def _split(words: str) -> dict[bool, tuple[str, ...]]:
     """Return the words that are held out, and those that are not."""
     every = tuple(dict.fromkeys(words.split()))
-    return {held: tuple(word for word in every if _is_held(word) == held) for held in (True, False)}
+    return {
+        True: tuple(word for word in every if _is_held(word) and word not in PARAMETER_NAMES),
+        False: tuple(word for word in every if not _is_held(word)),
+    }
 
 
 _VERBS: Final = _split(_TEXTS["verbs"])
@@ -91,10 +94,10 @@ def made_up_offer(scene: Scene, *, held: bool, like: Offer | None = None) -> Off
     if like and isinstance(like.source, _Source):
         verb, noun = random.choice(((like.source.verb, noun), (verb, like.source.noun)))
     elif random.random() < 0.12:
-        noun = nonsense_word(random)
+        noun = _nonsense(random, held)
     kinds = _parameter_kinds(random, held=held)
     parameters = tuple(Parameter(name, kind.type) for name, kind in kinds.items())
-    name, description = _named(random, verb, noun)
+    name, description = _named(random, held=held, verb=verb, noun=noun)
     tool = Tool(name, parameters, description)
     return Offer(MADE_UP, tool, {name: name for name in kinds}, _Source(verb, noun, kinds))
 
@@ -103,20 +106,25 @@ def _parameter_kinds(random: Random, *, held: bool) -> dict[str, _Kind]:
     count = random.choices((0, 1, 2, 3), (12, 48, 32, 8))[0]
     kinds = {}
     for kind in random.sample(_KINDS, count):
-        names = kind.names[held] or kind.names[not held]
-        # A name without a meaning has to be said to be understood.
-        name = nonsense_word(random) if random.random() < 0.08 else random.choice(names)
-        kinds[name] = kind
+        is_word = random.random() > 0.08 and kind.names[held]
+        kinds[random.choice(kind.names[held]) if is_word else _nonsense(random, held)] = kind
     return kinds
 
 
-def _named(random: Random, verb: str, noun: str) -> tuple[str, str]:
+def _nonsense(random: Random, held: bool) -> str:
+    word = nonsense_word(random)
+    while _is_held(word) != held:
+        word = nonsense_word(random)
+    return word
+
+
+def _named(random: Random, *, held: bool, verb: str, noun: str) -> tuple[str, str]:
     """Return a name and a description, of which at least one says what the tool does."""
     template = random.choice(_DESCRIPTIONS)
     description = fill(random, template, {"Verb": capitalized(verb), "verb": verb, "noun": noun})
     luck = random.random()
     if luck < 0.08:
-        return nonsense_word(random), description
+        return _nonsense(random, held), description
     name = random.choice((f"{verb}_{noun}", f"{verb}_{noun}", f"{verb}_{noun}", f"{noun}_{verb}",
                           f"{verb}_the_{noun}", f"{verb}_{noun}_now"))  # fmt: skip
     return name, description if random.random() < 0.6 else ""
@@ -128,8 +136,7 @@ def request_of_made_up(scene: Scene, offer: Offer) -> Request:
     names = [name for name in source.kinds if not scene.chance(0.12)]
     values = {name: _value(scene, source.kinds[name]) for name in names}
     scene.random.shuffle(names)
-    rest = "".join(f" {_said(scene.random, name, source.kinds[name], values[name])}"
-                   for name in names)  # fmt: skip
+    rest = "".join(f" {_said(scene, source.kinds, name, values[name])}" for name in names)
     slots = {"verb": source.verb, "noun": source.noun, "rest": rest}
     user = scene.say(_SENTENCES, slots)
     return Request(user, values, "done", "Okay, done.")
@@ -148,18 +155,27 @@ def _value(scene: Scene, kind: _Kind) -> Argument:
     return scene.random.choice(SLOTS[kind.values])
 
 
-def _said(random: Random, name: str, kind: _Kind, value: Argument) -> str:
+def _said(scene: Scene, kinds: Mapping[str, _Kind], name: str, value: Argument) -> str:
+    """Say a parameter's value; with its name where it could be meant for another one."""
+    kind = kinds[name]
     words = say(value) if isinstance(value, int) else value
+    is_word = name in kind.names[True] or name in kind.names[False]
+    has_like = sum(other.type == kind.type for other in kinds.values()) > 1
     forms = kind.said
-    if name not in (*kind.names[True], *kind.names[False]):
+    if not is_word or (has_like and scene.chance(0.85)):
         forms = tuple(form for form in forms if "{p}" in form)
-    return random.choice(forms).format(p=name, v=words)
+    return scene.random.choice(forms).format(p=name, v=words)
 
 
 def request_of_another(scene: Scene) -> str:
-    """Return a request for something that no listed tool does."""
+    """Return a request for something that no listed tool does, though one may be like it."""
     taken = {word for offer in scene.offers if isinstance(offer.source, _Source)
              for word in (offer.source.verb, offer.source.noun)}  # fmt: skip
     verb = scene.random.choice([word for word in _VERBS[False] if word not in taken])
     noun = scene.random.choice([word for word in _NOUNS[False] if word not in taken])
+    pairs = {(offer.source.verb, offer.source.noun) for offer in scene.offers
+             if isinstance(offer.source, _Source)}  # fmt: skip
+    if pairs and scene.chance(0.3):
+        like = scene.random.choice(sorted(pairs))[0]
+        verb = like if (like, noun) not in pairs else verb
     return scene.say(_SENTENCES, {"verb": verb, "noun": noun, "rest": ""})

@@ -152,6 +152,7 @@ def _add(scene: Scene) -> Exchange | None:
         return None
     new = [item for item in SLOTS["item"] if item not in scene.shopping]
     items = scene.random.sample(new, scene.random.choice((1, 1, 2, 2, 3)))
+    items = [_counted(scene, item) for item in items]
     scene.shopping += items
     user = scene.say(_SHOPPING["added"], {"i": _listed(items)})
     if scene.is_brief:
@@ -159,12 +160,19 @@ def _add(scene: Scene) -> Exchange | None:
     return told("shopping list", user, f"Okay, {_listed(items)} on the list.", *items)
 
 
+def _counted(scene: Scene, item: str) -> str:
+    """Say how many of it, where it can be counted and now and then."""
+    if not item.endswith("s") or not scene.chance(0.2):
+        return item
+    return f"{say(scene.random.randrange(2, 21))} {item}"
+
+
 def _read_list(scene: Scene) -> Exchange:
     user = scene.say(_SHOPPING["asked"])
     if not scene.shopping:
         return scene.open_answer("shopping list", user, [_EMPTY_LIST])
     on_it = _listed(scene.shopping)
-    answer = f"{capitalized(on_it)}." if scene.is_brief else f"On your list: {on_it}."
+    answer = f"{capitalized(on_it)}." if scene.is_brief else f"You have {on_it} on the list."
     return told("shopping list", user, answer, *scene.shopping)
 
 

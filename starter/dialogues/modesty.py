@@ -62,12 +62,17 @@ _KNOWN_TO: Final[Mapping[str, frozenset[str]]] = {
     "meaning": _KNOWN["meaning"],
     "color": _KNOWN["color_of_animal"] | _KNOWN["color_of_stuff"],
     "inventor": frozenset(word for key in _KNOWN["inventor"] for word in key.split()),
+    "superlative": _KNOWN["superlative"] | _KNOWN["superlative_planet"],
     "translation": frozenset(
         key for name, known in _KNOWN.items() if "translation" in name for key in known
     ),
 }
+_SUPERLATIVES: Final = tuple(f"{most} {what}" for most in SLOTS["super"] for what in SLOTS["geo"])
 _UNKNOWN_TO: Final = {
-    kind: tuple(word for word in WORDS if word not in known) for kind, known in _KNOWN_TO.items()
+    kind: tuple(
+        word for word in (_SUPERLATIVES if kind == "superlative" else WORDS) if word not in known
+    )
+    for kind, known in _KNOWN_TO.items()
 }
 
 

@@ -167,7 +167,7 @@ def _result(scene: Scene, offer: Offer, wanted: Request) -> tuple[str, Exchange]
     """Return what the tool gives, and what is said then."""
     if scene.chance(0.1):
         error = scene.random.choice(_ERRORS)
-        answer = f"Sorry, that didn't work: {error}."
+        answer = f"Sorry, that didn't work, {error}."
         return _written_error(scene.random, error), _said(answer, (answer,), (error,))
     match wanted.outcome:
         case "weather":

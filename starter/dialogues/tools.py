@@ -19,6 +19,7 @@ from starter.domain.slots import SLOTS
 __all__ = [
     "CORRECTED_TIMER",
     "HELD_FAMILIES",
+    "PARAMETER_NAMES",
     "USUAL",
     "Offer",
     "Outcome",
@@ -40,6 +41,14 @@ HELD_FAMILIES: Final = ("door", "table")
 """Families that no training shows."""
 
 _TABLES: Final = load("tools")
+PARAMETER_NAMES: Final = frozenset(
+    name.split(":")[0]
+    for family, table in _TABLES.items()
+    if family not in HELD_FAMILIES
+    for names in table["parameters"].values()
+    for name in names
+)
+"""All names of parameters that training shows with these families."""
 _HELD_NAMES: Final = frozenset(
     (
         *("lamp_control", "light_set", "new_timer", "kitchen_timer", "fetch_weather"),

@@ -1,5 +1,7 @@
+import functools
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -10,15 +12,19 @@ from starter.dialogues.rendering import render
 TEMPLATE = Path("starter/language_model/chat_template.jinja")
 
 
-def templated(one: Dialogue) -> str:
+@functools.cache
+def template() -> Any:
     jinja2 = pytest.importorskip("jinja2")
     sandbox = pytest.importorskip("jinja2.sandbox")
     # As transformers and llama.cpp set it up.
     environment = sandbox.ImmutableSandboxedEnvironment(
         loader=jinja2.BaseLoader(), trim_blocks=True, lstrip_blocks=True
     )
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(messages=openai_messages(one), tools=openai_tools(one.tools))
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+
+
+def templated(one: Dialogue) -> str:
+    return template().render(messages=openai_messages(one), tools=openai_tools(one.tools))
 
 
 @pytest.mark.parametrize("kind", KINDS)
