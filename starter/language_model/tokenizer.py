@@ -183,7 +183,7 @@ def _may_join(pair: tuple[str, str]) -> bool:
     first, second = pair[0], pair[1][0]
     if first == SPACE:
         return not second.isupper()
-    return first == "'" or first[-1].isalnum() or not second.isalnum()
+    return first == "'" or first.isalnum() or not second.isalnum()
 
 
 def _counted_chunks(texts: Iterable[str], tokenizer: Tokenizer) -> dict[tuple[str, ...], int]:

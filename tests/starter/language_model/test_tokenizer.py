@@ -1,5 +1,7 @@
 """Tokens: what is one, what stays one, and that nothing is lost."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +55,15 @@ def test_a_vocabulary_grows_without_moving_what_it_knew() -> None:
     assert grown.merges[: len(old.merges)] == old.merges
     assert len(old.tokens) == 300
     assert len(_tokens(Tokenizer(grown), "zebra")) < len(_tokens(Tokenizer(old), "zebra"))
+
+
+def test_no_letter_is_joined_to_a_mark_not_even_after_letters_that_once_were() -> None:
+    bare = bare_vocabulary()
+    old = Vocabulary((*bare.tokens, "_s"), (("_", "s"),))
+    grown = grown_vocabulary(["add_score {score"] * 20, 4000, old)
+    learnt = grown.tokens[len(old.tokens) :]
+    assert "score" in learnt
+    assert not [token for token in learnt if re.search(r"[^\w']\w|_\w", token)]
 
 
 def test_growing_stops_where_no_pair_is_frequent() -> None:
