@@ -46,7 +46,7 @@ MIX: Final[Mapping[str, float]] = {
     "two sentences": 7,
     "barge-in": 8,
     "usual tools": 18,
-    "tools": 24,
+    "tools": 26,
 }
 """How often each kind of conversation is drawn."""
 KINDS: Final = (*MIX, "unseen tools")
@@ -141,8 +141,8 @@ _ANYTHING: Final[Choice] = {
     copying.count_too_far: 0.5,
     copying.repeat: 4,
     copying.say_again: 4,
-    memory.tell: 7,
-    memory.ask_what_was_told: 9,
+    memory.tell: 5,
+    memory.ask_what_was_told: 8,
     memory.ask_what_was_never_told: 3,
     memory.shopping_list: 3,
     modesty.ask_unknown: 7,
@@ -223,8 +223,8 @@ def _copying(scene: Scene) -> Made:
 
 def _memory(scene: Scene) -> Made:
     choice: Choice = {
-        memory.tell: 34,
-        memory.ask_what_was_told: 44,
+        memory.tell: 26,
+        memory.ask_what_was_told: 52,
         memory.ask_what_was_never_told: 20,
         memory.shopping_list: 5,
         facts.fact: 4,
@@ -232,7 +232,7 @@ def _memory(scene: Scene) -> Made:
         talk.ask_name: 2,
     }
     system = product_prompt(scene) if scene.chance(0.2) else short_prompt(scene)
-    return system, _exchanges(scene, choice, (1, 2, 2, 3, 4, 5))
+    return system, _exchanges(scene, choice, (1, 2, 3, 3, 4, 5, 6))
 
 
 def _look_up(scene: Scene) -> Made:
@@ -439,7 +439,9 @@ def _with_tools(scene: Scene, calls: float) -> list[Message]:
             messages += scene.messages(tool_turns.ask_for_other_tool(scene))
         else:
             messages += scene.messages(_drawn(scene, _BESIDE_TOOLS))
-    return messages
+    # Speaking a result is learnt quickly: some conversations end with the call.
+    has_result = len(messages) > 1 and messages[-2].role == "tool"
+    return messages[:-2] if has_result and scene.chance(0.4) else messages
 
 
 def _tool_prompt(scene: Scene) -> str | None:

@@ -12,6 +12,7 @@ from starter.dialogues.phrasings import Phrasings, lines, load, pairs
 from starter.dialogues.scene import Exchange, Scene
 from starter.dialogues.spoken_values import clock_time
 from starter.domain.slots import SLOTS
+from starter.domain.words import VOCABULARY
 
 __all__ = ["ask_about_topic", "ask_nearly_known", "ask_unknown", "command_without_tool"]
 
@@ -22,6 +23,8 @@ _QUESTIONS: Final = Phrasings.of(_TEXTS["questions"])
 _LISTS: Final = {name: lines(text) for name, text in _TEXTS.items() if name.isupper()}
 _ABOUT: Final = Phrasings.of(_TEXTS["about"])
 _NEARLY: Final = {name: Phrasings.of(text) for name, text in _TEXTS["nearly"].items()}
+_WIDE: Final = frozenset({"THINGS", "SUBJECT", "OBJECT"})
+"""Slots that any word may fill: what is not known has no limits."""
 _SLOT: Final = re.compile(r"\{([A-Z]+)\}")
 
 
@@ -39,6 +42,8 @@ def _with_lists(
     def value(slot: re.Match[str]) -> str:
         if slot[1] == "INVENTED":
             return invented_name(scene.random)
+        if slot[1] in _WIDE and scene.chance(0.3):
+            return scene.random.choice(VOCABULARY)
         return scene.random.choice(lists[slot[1]])
 
     return Phrasings.of((_SLOT.sub(value, phrasings.choose(scene.random, scene.split)),))

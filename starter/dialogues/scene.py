@@ -28,6 +28,11 @@ _WAKE_WORDS: Final = ("Hey computer", "Okay computer", "Computer", "Hello comput
                       "Hey assistant")  # fmt: skip
 _FILLERS: Final = ("Well", "Okay", "So", "Um", "Oh", "Right", "Hey", "Please", "Now", "Uh", "Hm",
                    "And", "Actually", "Alright", "Yes", "Sorry")  # fmt: skip
+_QUESTION_BEGINNINGS: Final = ("Tell me", "Quick question", "Let me ask you", "I wonder",
+                               "By the way", "Maybe you know", "Next question", "Say",
+                               "One more question", "Listen", "Please tell me")  # fmt: skip
+_OTHER_BEGINNINGS: Final = ("By the way", "Listen", "One more thing", "Look", "Next", "Again",
+                            "Alright then", "You know", "As I said")  # fmt: skip
 _SLOT: Final = re.compile(r"\{(\w+)\}")
 _ARTICLE: Final = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])(?!one|uni|eu)")
 
@@ -152,7 +157,12 @@ class Scene:
             return f"{self.random.choice(_FILLERS)}, {_lowered(sentence)}"
         if luck < 0.13 and sentence[-1] in ".?" and "please" not in sentence.lower():
             return f"{sentence[:-1]}, please{sentence[-1]}"
-        return f"I said {_lowered(sentence)}" if luck > 0.98 else sentence
+        if luck > 0.98:
+            return f"I said {_lowered(sentence)}"
+        if luck > 0.94:
+            beginnings = _QUESTION_BEGINNINGS if sentence.endswith("?") else _OTHER_BEGINNINGS
+            return f"{self.random.choice(beginnings)}, {_lowered(sentence)}"
+        return sentence
 
     def value(
         self, make: Callable[[], Value], one_in: int, key: Callable[[Value], object] = lambda x: x

@@ -69,12 +69,12 @@ def _without_description(offer: Offer) -> Offer:
 def offer_any(scene: Scene) -> list[Offer]:
     """List tools of all kinds: usual ones, other families, and made-up ones."""
     random = scene.random
-    offers = offer_usual(scene) if random.random() < 0.6 else []
+    offers = offer_usual(scene) if random.random() < 0.45 else []
     taken = {offer.family for offer in offers}
     free = [name for name in (*USUAL, *other_families()) if name not in taken]
     for family in random.sample(free, random.choices((0, 1, 2), (5, 3, 2))[0]):
         offers.append(family_offer(scene, family, held=False))
-    offers += _made_up(scene, random.choices((0, 1, 2, 3, 4), (5, 25, 30, 25, 15))[0], held=False)
+    offers += _made_up(scene, random.choices((0, 1, 2, 3, 4), (4, 16, 32, 30, 18))[0], held=False)
     random.shuffle(offers)
     return _distinct(offers) or offer_usual(scene)
 
@@ -109,7 +109,9 @@ def _distinct(offers: list[Offer]) -> list[Offer]:
 
 def tool_turn(scene: Scene) -> list[Message] | None:
     """The user asks for what a tool does, hears the result, and perhaps corrects himself."""
-    offer = scene.random.choice(scene.offers)
+    # Made-up tools take the most learning: each has to be read, none can be known.
+    weights = [2.5 if offer.family == MADE_UP else 1.0 for offer in scene.offers]
+    offer = scene.random.choices(scene.offers, weights)[0]
     wanted = request_of_made_up(scene, offer) if offer.family == MADE_UP else request(scene, offer)
     if not wanted:
         return None
