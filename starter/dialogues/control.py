@@ -13,7 +13,7 @@ from starter.dialogues.topics import read_topics
 from starter.domain.numbers import ordinal, say
 from starter.domain.slots import SLOTS
 
-__all__ = ["bare_phrase", "control_word", "not_understood", "stop"]
+__all__ = ["bare_phrase", "control_word", "not_understood", "opening_word"]
 
 _TOPICS: Final = read_topics("control", "control words")
 _CHOICE: Final = list(_TOPICS.values())
@@ -22,7 +22,7 @@ _FRAGMENTS: Final = load("fragments")
 _BROKEN_OFF: Final = lines(_FRAGMENTS["broken_off"])
 _NOISES: Final = lines(_FRAGMENTS["noises"])
 _BARE: Final = lines(_FRAGMENTS["bare"])
-_BARE_SLOTS: Final = ("city", "month", "color", "item", "room", "name", "rel", "device")
+_BARE_SLOTS: Final = ("city", "month", "color", "item", "room", "name", "rel", "device", "band")
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "tenth", "last", "next")
 
 _CLARIFY: Final = (
@@ -36,9 +36,9 @@ def control_word(scene: Scene) -> Exchange:
     return scene.random.choices(_CHOICE, _WEIGHTS)[0].exchange(scene)
 
 
-def stop(scene: Scene) -> Exchange:
-    """The user wants silence."""
-    return _TOPICS["stop"].exchange(scene)
+def opening_word(scene: Scene) -> Exchange:
+    """The user says yes, wait, or that he has a question; more follows."""
+    return _TOPICS[scene.random.choice(("yes", "wait", "question"))].exchange(scene)
 
 
 def not_understood(scene: Scene) -> Exchange:

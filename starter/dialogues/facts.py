@@ -156,9 +156,12 @@ def _first_letter(scene: Scene) -> Exchange:
     return scene.open_answer("facts: letter", user, [answer], brief)
 
 
+_NEVER_MIXED: Final = ("brown", "gray", "black", "white", "pink", "turquoise", "silver", "gold")
+
+
 def _mixed_colors(scene: Scene) -> Exchange:
     """What two colors make that are in no table."""
-    user = scene.say(_CHECKS["mix"])
+    user = scene.say(_CHECKS["mix"], {"mixed": scene.random.choice(_NEVER_MIXED)})
     return scene.open_answer("unknown: says so", user, _DO_NOT_KNOW, ["I don't know."])
 
 

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from starter.dialogues import clock, copying, facts, memory, modesty, sums, talk, tool_turns
 from starter.dialogues.barge_in import interrupted
-from starter.dialogues.control import bare_phrase, control_word, not_understood
+from starter.dialogues.control import bare_phrase, control_word, not_understood, opening_word
 from starter.dialogues.conversation import Dialogue, Expected, Message
 from starter.dialogues.hearing import Hearing
 from starter.dialogues.phrasings import Split
@@ -339,7 +339,7 @@ _NEED_NO_ANSWER: Final[Choice] = {
     talk.greeting: 3,
     talk.statement: 2,
     _thanks: 1,
-    control_word: 1,
+    opening_word: 1,
 }
 _NEED_AN_ANSWER: Final[Choice] = {
     facts.fact: 3,
@@ -348,6 +348,8 @@ _NEED_AN_ANSWER: Final[Choice] = {
     sums.sums: 1,
     talk.ask_name: 1,
     modesty.ask_unknown: 0.7,
+    modesty.command_without_tool: 0.7,
+    memory.tell: 0.7,
     facts.spelling: 0.5,
 }
 
