@@ -18,7 +18,7 @@ from starter.evaluation.bench import Bench, Models, exported_models, shipped_mod
 from starter.evaluation.card import keep
 from starter.evaluation.figures import Figure
 from starter.evaluation.rows import Row, chosen_rows
-from starter.evaluation.table import rich_table, shown
+from starter.evaluation.table import remarks, rich_table, shown
 from starter.order import Build, Part
 
 __all__ = ["evaluate", "measured"]
@@ -62,6 +62,8 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
         if options.keep:
             keep(build, figures, bench, work)
     console.print(rich_table(rows, figures, build))
+    for remark in remarks(rows, figures):
+        console.print(remark, markup=False, highlight=False)
     _summarize(rows, figures, build, console)
     if options.json is not None:
         _write(options.json, build, figures, short=options.short)

@@ -25,8 +25,7 @@ class Kept:
     """What a model card is made of.
 
     Attributes:
-        figures: By build, then by row; "all of the test sets" is true of each unless its note says
-            otherwise.
+        figures: By build, then by row.
         curves: Learning curves by "PART, BUILD".
     """
 
@@ -36,8 +35,9 @@ class Kept:
     def updated(
         self, build: Build, figures: Mapping[str, Figure], curves: Mapping[str, Curve]
     ) -> Self:
-        """Return it with newer figures and curves; others stay."""
-        merged = {**self.figures, build: {**self.figures.get(build, {}), **figures}}
+        """Return it with newer figures and curves, rounded as they are written; others stay."""
+        newer = {row: Figure.read(figure.document()) for row, figure in figures.items()}
+        merged = {**self.figures, build: {**self.figures.get(build, {}), **newer}}
         return type(self)(merged, {**self.curves, **curves})
 
     @classmethod

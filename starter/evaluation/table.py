@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from starter.evaluation.figures import Figure
 from starter.evaluation.rows import Row
 from starter.order import Build
 
-__all__ = ["markdown", "rich_table", "shown"]
+__all__ = ["markdown", "remarks", "rich_table", "shown"]
 
 _HEADINGS: Final = ("figure", "bar", "measured", "95 % interval", "n", "")
 
@@ -24,22 +25,33 @@ def shown(row: Row, value: float) -> str:
 
 def rich_table(rows: Iterable[Row], figures: Mapping[str, Figure], build: Build) -> Table:
     """Return the table for a terminal."""
-    table = Table(*_HEADINGS, title=f"{build} build", title_justify="left")
+    table = Table(title=f"{build} build", title_justify="left", box=SIMPLE, pad_edge=False)
+    for heading in _HEADINGS:
+        table.add_column(heading, no_wrap=heading != "figure")
     for row in rows:
         if row.key in figures:
             cells = _cells(row, figures[row.key], build)
-            table.add_row(*cells, style=None if cells[-1] != "missed" else "bold red")
+            table.add_row(*cells, style="bold" if cells[-1] == "missed" else None)
     return table
 
 
-def markdown(rows: Iterable[Row], figures: Mapping[str, Figure], build: Build) -> str:
-    """Return the table for the model card."""
-    lines = ["| " + " | ".join(_HEADINGS) + " |", "|---|---|---|---|---|---|"]
-    lines += [
-        "| " + " | ".join(_cells(row, figures[row.key], build)) + " |"
+def remarks(rows: Iterable[Row], figures: Mapping[str, Figure]) -> list[str]:
+    """Return a line for each row of which more was found than a number."""
+    return [
+        f"{row.title}: {figures[row.key].note}"
         for row in rows
-        if row.key in figures
+        if row.key in figures and figures[row.key].note
     ]
+
+
+def markdown(rows: Iterable[Row], figures: Mapping[str, Figure], build: Build) -> str:
+    """Return the table for the model card, remarks included."""
+    headings = (*_HEADINGS, "remarks")
+    lines = ["| " + " | ".join(headings) + " |", "|---" * len(headings) + "|"]
+    for row in rows:
+        if row.key in figures:
+            cells = (*_cells(row, figures[row.key], build), figures[row.key].note)
+            lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -49,6 +61,5 @@ def _cells(row: Row, figure: Figure, build: Build) -> tuple[str, ...]:
     if figure.low is not None and figure.high is not None:
         interval = f"{shown(row, figure.low)} … {shown(row, figure.high)}"
     verdict = "" if bar is None else "met" if bar.is_met(figure.value) else "missed"
-    title = f"{row.title}{f' ({figure.note})' if figure.note else ''}"
     wanted = "" if bar is None else f"{bar} {row.unit}"
-    return title, wanted, shown(row, figure.value), interval, str(figure.items), verdict
+    return row.title, wanted, shown(row, figure.value), interval, str(figure.items), verdict

@@ -26,7 +26,7 @@ def test_the_card_shows_each_build_with_its_own_bars_and_curves():
     curve = [{"seconds": at * 60.0, "loss": 5.0 / (at + 1)} for at in range(5)]
     kept = Kept().updated("shipped", {"wer-new": FIGURE}, {"voice, shipped build": curve})
     text = card_text(kept.updated("measuring", {"wer-new": FIGURE}, {}))
-    assert "| ≤ 0.4 % | 0.35 | 0.10 … 0.80 | 240 | met |" in text
+    assert "| ≤ 0.4 % | 0.35 | 0.10 … 0.80 | 240 | met |  |" in text
     assert "| ≤ 1 % | 0.35 |" in text
     assert "Learning curve, voice, shipped build" in text
     assert text.splitlines()[-2].split() == ["240", "1"]
@@ -47,6 +47,13 @@ def test_newer_figures_replace_those_of_their_rows_only(tmp_path):
     again = Kept.read(tmp_path / "kept.json")
     assert again.figures["shipped"] == {"wer-new": newer, "wer-rms": other}
     assert list(tmp_path.iterdir()) == [tmp_path / "kept.json"]
+
+
+def test_a_card_can_be_written_again_from_the_file(tmp_path):
+    rounds_up = Figure("wer-new", 14.21496, 240, 4.65004, 1.005)
+    kept = Kept().updated("shipped", {"wer-new": rounds_up}, {})
+    kept.write(tmp_path / "kept.json")
+    assert card_text(Kept.read(tmp_path / "kept.json")) == card_text(kept)
 
 
 def test_damaged_figures_are_told_from_missing_ones(tmp_path):

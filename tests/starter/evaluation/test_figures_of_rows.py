@@ -3,7 +3,7 @@ import pytest
 
 from starter.evaluation.figures import Figure, count, difference, ratio, relative, share
 from starter.evaluation.rows import ROWS
-from starter.evaluation.table import markdown, shown
+from starter.evaluation.table import markdown, remarks, shown
 
 ROW = next(row for row in ROWS if row.key == "wer-rms")
 RELATIVE = next(row for row in ROWS if row.key == "voice-clear")
@@ -54,9 +54,12 @@ def test_the_table_tells_what_is_met_and_what_is_missed():
         "silence": count(SILENCE, 0, 100, note="none at all"),
     }
     lines = markdown([ROW, SILENCE], figures, "shipped").splitlines()
-    assert lines[2] == "| word error, flite's rms | ≤ 0.5 % | 0.60 | 0.20 … 1.10 | 240 | missed |"
-    assert lines[3].endswith("(none at all) | ≤ 0 words | 0 |  | 100 | met |")
-    assert markdown([ROW], figures, "measuring").splitlines()[2].endswith("| met |")
+    assert (
+        lines[2] == "| word error, flite's rms | ≤ 0.5 % | 0.60 | 0.20 … 1.10 | 240 | missed |  |"
+    )
+    assert lines[3].endswith(" music | ≤ 0 words | 0 |  | 100 | met | none at all |")
+    assert markdown([ROW], figures, "measuring").splitlines()[2].endswith("| met |  |")
+    assert remarks([ROW, SILENCE], figures) == [f"{SILENCE.title}: none at all"]
 
 
 def test_nothing_is_shown_as_minus_zero():
