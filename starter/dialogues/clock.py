@@ -57,8 +57,10 @@ def draw_time(scene: Scene) -> tuple[int, int]:
     return scene.random.randrange(24), 0 if scene.chance(0.06) else scene.random.randrange(60)
 
 
-def ask_time(scene: Scene) -> Exchange:
-    """The user asks what time it is."""
+def ask_time(scene: Scene) -> Exchange | None:
+    """The user asks what time it is; None where a tool can tell it."""
+    if not scene.now and scene.offers_family("clock"):
+        return None
     user = scene.say(_PHRASINGS["time"])
     if not scene.now:
         return scene.open_answer("time unknown", user, ["I can't see a clock right now."])

@@ -9,16 +9,16 @@ numbers as words, everything else to be copied. One verb, noun and parameter nam
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from starter.dialogues.conversation import Argument, Parameter, Tool
 from starter.dialogues.invented import invented_name, nonsense_word
+from starter.dialogues.offers import Invention, Offer, ParameterKind, Request
 from starter.dialogues.phrasings import Phrasings, lines, load
 from starter.dialogues.scene import Scene, capitalized, fill
 from starter.dialogues.spoken_values import clock_time
-from starter.dialogues.tools import PARAMETER_NAMES, Offer, Request
+from starter.dialogues.tools import PARAMETER_NAMES
 from starter.domain.holding_out import stable_hash
 from starter.domain.numbers import say
 from starter.domain.slots import SLOTS
@@ -54,31 +54,12 @@ _SENTENCES: Final = Phrasings.of(_TEXTS["sentences"]["plain"])
 _DESCRIPTIONS: Final = lines(_TEXTS["sentences"]["descriptions"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A kind of parameter: its names, how its value is said, and where values come from."""
-
-    type: Literal["string", "integer"]
-    names: Mapping[bool, tuple[str, ...]]
-    said: tuple[str, ...]
-    values: str
-
-
-def _kind(table: Mapping[str, Any]) -> _Kind:
-    return _Kind(table["type"], _split(table["names"]), tuple(table["said"]),
+def _kind(table: Mapping[str, Any]) -> ParameterKind:
+    return ParameterKind(table["type"], _split(table["names"]), tuple(table["said"]),
                  table.get("values", ""))  # fmt: skip
 
 
 _KINDS: Final = [_kind(table) for table in _TEXTS["parameters"].values()]
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """What a made-up tool does, and the kinds of its parameters by name."""
-
-    verb: str
-    noun: str
-    kinds: Mapping[str, _Kind]
 
 
 def made_up_offer(scene: Scene, *, held: bool, like: Offer | None = None) -> Offer:
@@ -91,18 +72,18 @@ def made_up_offer(scene: Scene, *, held: bool, like: Offer | None = None) -> Off
     """
     random = scene.random
     verb, noun = random.choice(_VERBS[held]), random.choice(_NOUNS[held])
-    if like and isinstance(like.source, _Source):
-        verb, noun = random.choice(((like.source.verb, noun), (verb, like.source.noun)))
+    if like and like.invention:
+        verb, noun = random.choice(((like.invention.verb, noun), (verb, like.invention.noun)))
     elif random.random() < 0.12:
         noun = _nonsense(random, held)
     kinds = _parameter_kinds(random, held=held)
     parameters = tuple(Parameter(name, kind.type) for name, kind in kinds.items())
     name, description = _named(random, held=held, verb=verb, noun=noun)
     tool = Tool(name, parameters, description)
-    return Offer(MADE_UP, tool, {name: name for name in kinds}, _Source(verb, noun, kinds))
+    return Offer(MADE_UP, tool, {name: name for name in kinds}, Invention(verb, noun, kinds))
 
 
-def _parameter_kinds(random: Random, *, held: bool) -> dict[str, _Kind]:
+def _parameter_kinds(random: Random, *, held: bool) -> dict[str, ParameterKind]:
     count = random.choices((0, 1, 2, 3), (12, 48, 32, 8))[0]
     kinds = {}
     for kind in random.sample(_KINDS, count):
@@ -130,19 +111,18 @@ def _named(random: Random, *, held: bool, verb: str, noun: str) -> tuple[str, st
     return name, description if random.random() < 0.6 else ""
 
 
-def request_of_made_up(scene: Scene, offer: Offer) -> Request:
+def request_of_made_up(scene: Scene, invention: Invention) -> Request:
     """Return what the user asks of a made-up tool."""
-    source = offer.source
-    names = [name for name in source.kinds if not scene.chance(0.12)]
-    values = {name: _value(scene, source.kinds[name]) for name in names}
+    kinds = invention.kinds
+    names = [name for name in kinds if not scene.chance(0.12)]
+    values = {name: _value(scene, kinds[name]) for name in names}
     scene.random.shuffle(names)
-    rest = "".join(f" {_said(scene, source.kinds, name, values[name])}" for name in names)
-    slots = {"verb": source.verb, "noun": source.noun, "rest": rest}
-    user = scene.say(_SENTENCES, slots)
-    return Request(user, values, "done", "Okay, done.")
+    rest = "".join(f" {_said(scene, kinds, name, values[name])}" for name in names)
+    slots = {"verb": invention.verb, "noun": invention.noun, "rest": rest}
+    return Request(scene.say(_SENTENCES, slots), values, "done", "Okay, done.")
 
 
-def _value(scene: Scene, kind: _Kind) -> Argument:
+def _value(scene: Scene, kind: ParameterKind) -> Argument:
     if kind.type == "integer":
         return scene.random.randint(1, 100) if scene.chance(0.9) else scene.random.randint(1, 999)
     if kind.values == "adjective":
@@ -155,7 +135,7 @@ def _value(scene: Scene, kind: _Kind) -> Argument:
     return scene.random.choice(SLOTS[kind.values])
 
 
-def _said(scene: Scene, kinds: Mapping[str, _Kind], name: str, value: Argument) -> str:
+def _said(scene: Scene, kinds: Mapping[str, ParameterKind], name: str, value: Argument) -> str:
     """Say a parameter's value; with its name where it could be meant for another one."""
     kind = kinds[name]
     words = say(value) if isinstance(value, int) else value
@@ -169,13 +149,12 @@ def _said(scene: Scene, kinds: Mapping[str, _Kind], name: str, value: Argument) 
 
 def request_of_another(scene: Scene) -> str:
     """Return a request for something that no listed tool does, though one may be like it."""
-    taken = {word for offer in scene.offers if isinstance(offer.source, _Source)
-             for word in (offer.source.verb, offer.source.noun)}  # fmt: skip
+    does = [
+        (offer.invention.verb, offer.invention.noun) for offer in scene.offers if offer.invention
+    ]
+    taken = {word for pair in does for word in pair}
     verb = scene.random.choice([word for word in _VERBS[False] if word not in taken])
     noun = scene.random.choice([word for word in _NOUNS[False] if word not in taken])
-    pairs = {(offer.source.verb, offer.source.noun) for offer in scene.offers
-             if isinstance(offer.source, _Source)}  # fmt: skip
-    if pairs and scene.chance(0.3):
-        like = scene.random.choice(sorted(pairs))[0]
-        verb = like if (like, noun) not in pairs else verb
+    if does and scene.chance(0.3):
+        verb = scene.random.choice(does)[0]
     return scene.say(_SENTENCES, {"verb": verb, "noun": noun, "rest": ""})

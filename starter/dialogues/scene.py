@@ -18,7 +18,7 @@ from starter.domain.slots import SLOTS, draw
 from starter.domain.slots import fill as fill_slots
 
 if TYPE_CHECKING:
-    from starter.dialogues.tools import Offer
+    from starter.dialogues.offers import Offer
 
 __all__ = ["Exchange", "Scene", "Told", "capitalized", "fill", "told"]
 

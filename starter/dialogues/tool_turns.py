@@ -11,19 +11,17 @@ from typing import Final
 from starter.dialogues.clock import spoken_time
 from starter.dialogues.conversation import Expected, Message
 from starter.dialogues.made_up_tools import (
-    MADE_UP,
     made_up_offer,
     request_of_another,
     request_of_made_up,
 )
+from starter.dialogues.offers import Offer, Request
 from starter.dialogues.phrasings import Phrasings
 from starter.dialogues.scene import Exchange, Scene, capitalized
 from starter.dialogues.tools import (
     CORRECTED_TIMER,
     HELD_FAMILIES,
     USUAL,
-    Offer,
-    Request,
     ask_for_weather,
     family_offer,
     name_the_city,
@@ -101,7 +99,8 @@ def _distinct(offers: list[Offer]) -> list[Offer]:
     """Keep tools that differ in their names, and made-up ones that differ in what they do."""
     found: dict[tuple[str, ...], Offer] = {}
     for offer in offers:
-        does = (offer.source.verb, offer.source.noun) if offer.source else (offer.family,)
+        made = offer.invention
+        does = (made.verb, made.noun) if made else (offer.family,)
         if offer.tool.name not in {other.tool.name for other in found.values()}:
             found.setdefault(does, offer)
     return list(found.values())
@@ -110,9 +109,10 @@ def _distinct(offers: list[Offer]) -> list[Offer]:
 def tool_turn(scene: Scene) -> list[Message] | None:
     """The user asks for what a tool does, hears the result, and perhaps corrects himself."""
     # Made-up tools take the most learning: each has to be read, none can be known.
-    weights = [2.5 if offer.family == MADE_UP else 1.0 for offer in scene.offers]
+    weights = [2.5 if offer.invention else 1.0 for offer in scene.offers]
     offer = scene.random.choices(scene.offers, weights)[0]
-    wanted = request_of_made_up(scene, offer) if offer.family == MADE_UP else request(scene, offer)
+    invention = offer.invention
+    wanted = request_of_made_up(scene, invention) if invention else request(scene, offer)
     if not wanted:
         return None
     messages = []
@@ -179,7 +179,7 @@ def _result(scene: Scene, offer: Offer, wanted: Request) -> tuple[str, Exchange]
         case "text":
             written = _text_result(scene.random, wanted.spoken)
             return written, _said(wanted.spoken, (wanted.spoken,))
-        case "done" | "value":
+        case "done":
             written = _done_result(scene.random, offer.call(wanted.arguments).arguments)
             if scene.is_brief:
                 return written, _said("Okay.", ("Okay.", wanted.spoken))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final
 
-from starter.dialogues.conversation import Argument, Parameter, Tool, ToolCall
+from starter.dialogues.conversation import Argument, Parameter, Tool
 from starter.dialogues.copying import WORDS
 from starter.dialogues.invented import invented_title
 from starter.dialogues.names import ARTISTS, CITIES, HELD_ARTISTS, HELD_CITIES
+from starter.dialogues.offers import Offer, Request
 from starter.dialogues.phrasings import Phrasings, lines, load
 from starter.dialogues.scene import Scene, fill
 from starter.dialogues.spoken_values import clock_time
@@ -21,9 +21,6 @@ __all__ = [
     "HELD_FAMILIES",
     "PARAMETER_NAMES",
     "USUAL",
-    "Offer",
-    "Outcome",
-    "Request",
     "ask_for_weather",
     "family_offer",
     "name_the_city",
@@ -31,9 +28,6 @@ __all__ = [
     "request",
     "usual_offer",
 ]
-
-Outcome: TypeAlias = Literal["done", "weather", "time", "text", "value"]
-"""What kind of result a tool gives."""
 
 USUAL: Final = ("light", "timer", "weather", "music")
 """Families of the four usual tools."""
@@ -58,54 +52,6 @@ _HELD_NAMES: Final = frozenset(
     )
 )
 """Names that no training shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A tool that a prompt lists, and what is behind it.
-
-    Attributes:
-        family: What it does: "light", or "made up".
-        tool: As the model sees it.
-        roles: What a parameter is for -> its name in this tool.
-        source: What a made-up tool was made of.
-    """
-
-    family: str
-    tool: Tool
-    roles: Mapping[str, str]
-    source: Any = None
-
-    def takes(self, role: str) -> bool:
-        """Return whether it has such a parameter."""
-        return role in self.roles
-
-    def call(self, arguments: Mapping[str, Argument]) -> ToolCall:
-        """Return the call with arguments by role, in the order of the schema."""
-        role_of = {name: role for role, name in self.roles.items()}
-        shown = {
-            parameter.name: arguments[role_of[parameter.name]]
-            for parameter in self.tool.parameters
-            if role_of[parameter.name] in arguments
-        }
-        return ToolCall(self.tool.name, shown)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user wants of a tool.
-
-    Attributes:
-        user: What he says.
-        arguments: By role.
-        outcome: What kind of result the tool gives.
-        spoken: What is said when it is done; of weather the city.
-    """
-
-    user: str
-    arguments: Mapping[str, Argument]
-    outcome: Outcome
-    spoken: str
 
 
 def other_families() -> list[str]:
