@@ -69,8 +69,29 @@ class Sizes:
 
     @property
     def reach(self) -> int:
-        """Steps to either side that the frames of a step depend on, besides its symbols."""
+        """Steps to either side whose symbols a step's frames depend on by the second stack."""
         return (self.width // 2) * (1 + sum(self.decoder))
+
+
+class _Convolution(nn.Module):
+    """A convolution over time that keeps its length, with its weights as one matrix.
+
+    `starter.training.muon` wants matrices.
+    """
+
+    def __init__(self, inputs: int, outputs: int, width: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.shape, self.dilation = (outputs, inputs, width), dilation
+        bound = (inputs * width) ** -0.5
+        self.matrix = nn.Parameter(torch.empty(outputs, inputs * width).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        padding = self.dilation * (self.shape[2] // 2)
+        weights = self.matrix.reshape(self.shape)
+        return functional.conv1d(
+            states, weights, self.bias, padding=padding, dilation=self.dilation
+        )
 
 
 class _Layer(nn.Module):
@@ -78,9 +99,8 @@ class _Layer(nn.Module):
 
     def __init__(self, channels: int, width: int, dilation: int) -> None:
         super().__init__()
-        padding = dilation * (width // 2)
         self.norm = nn.LayerNorm(channels)
-        self.convolution = nn.Conv1d(channels, channels, width, padding=padding, dilation=dilation)
+        self.convolution = _Convolution(channels, channels, width, dilation)
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         normal = self.norm(states.transpose(1, 2)).transpose(1, 2)
@@ -114,9 +134,9 @@ class Acoustic(nn.Module):
             nn.Conv1d(_PREDICTOR, 1, 1),
         )
         inputs = sizes.states + _POSITIONS
-        self.entry = nn.Conv1d(inputs, sizes.channels, width, padding=width // 2)
+        self.entry = _Convolution(inputs, sizes.channels, width)
         self.decoder = nn.ModuleList(_Layer(sizes.channels, width, d) for d in sizes.decoder)
-        self.exit = nn.Conv1d(sizes.channels, OUTPUTS, 1)
+        self.exit = _Convolution(sizes.channels, OUTPUTS, 1)
         for name, value in (("mean", 0.0), ("deviation", 1.0), ("spread", 1.0)):
             self.register_buffer(name, torch.full((frames.SIZE,), value))
         silent = [number for symbol, number in symbols.items() if phones.is_silent(symbol)]
@@ -147,6 +167,36 @@ class Acoustic(nn.Module):
         lengths: torch.Tensor = self.duration(states)
         return states, lengths[:, 0]
 
+    def inputs_of(
+        self,
+        symbols: torch.Tensor,
+        mask: torch.Tensor,
+        owners: torch.Tensor,
+        places: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read sentences, and lay their states out in time by durations that are known.
+
+        Args:
+            symbols: As `encode` takes them.
+            mask: Likewise.
+            owners: The index of each step's symbol, shape (batch, steps).
+            places: Where each step lies (`expand`), shape (batch, 5, steps).
+
+        Returns:
+            What `decode` takes, and the logarithm of each symbol's steps.
+        """
+        states, logarithms = self.encode(symbols, mask)
+        owners = owners[:, None].expand(-1, states.shape[1], -1)
+        return torch.cat([torch.gather(states, 2, owners), places], 1), logarithms
+
+    def states(self, inputs: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Return what the last layer sees, shape (batch, channels, steps); see `decode`."""
+        wide = None if mask is None else mask[:, None]
+        states = functional.gelu(self.entry(inputs))
+        for layer in self.decoder:
+            states = layer(states, wide)
+        return states
+
     def decode(self, inputs: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Make frames, still relative to mean and deviation.
 
@@ -157,11 +207,7 @@ class Acoustic(nn.Module):
         Returns:
             Shape (batch, steps * `SUBFRAMES`, `frames.SIZE`).
         """
-        wide = None if mask is None else mask[:, None]
-        states = functional.gelu(self.entry(inputs))
-        for layer in self.decoder:
-            states = layer(states, wide)
-        outputs: torch.Tensor = self.exit(states).transpose(1, 2)
+        outputs: torch.Tensor = self.exit(self.states(inputs, mask)).transpose(1, 2)
         return outputs.reshape(outputs.shape[0], -1, frames.SIZE)
 
     def finished(self, outputs: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -152,8 +153,8 @@ def read_rows(texts: Sequence[str], folder: Path) -> list[Row]:
 def _read_part(texts: Sequence[str], folder: Path) -> Iterator[Row]:
     path = folder / _name(texts)
     try:
-        stored = np.load(path)
-        arrays = {name: stored[name] for name in stored.files}
+        with path.open("rb") as file, np.load(file) as stored:
+            arrays = {name: stored[name] for name in stored.files}
         cuts = np.cumsum(arrays["symbol_counts"])[:-1]
         frame_cuts = np.cumsum(arrays["frame_counts"])[:-1]
         columns = (
@@ -161,6 +162,6 @@ def _read_part(texts: Sequence[str], folder: Path) -> Iterator[Row]:
             np.split(arrays["steps"].astype(np.int64), cuts),
             np.split(arrays["frames"].astype(np.float32), frame_cuts),
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RecipeError(f"{path} cannot be read ({error}); remove it to make it anew") from error
     return (Row(*row) for row in zip(*columns, strict=True) if len(row[0]))

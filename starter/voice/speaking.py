@@ -6,6 +6,7 @@ the first samples before the last are computed (STREAMING.md).
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -33,6 +34,7 @@ class Framing(nn.Module):
     """Piper's inputs to frames."""
 
     wanders: torch.Tensor
+    is_pitch: torch.Tensor
 
     def __init__(self, acoustic: Acoustic) -> None:
         super().__init__()
@@ -42,6 +44,8 @@ class Framing(nn.Module):
         wanders[frames.CEPSTRA :] = 0.0
         wanders[frames.PITCH] = _PITCH_WANDERS
         self.register_buffer("wanders", wanders, persistent=False)
+        is_pitch = (torch.arange(frames.SIZE) == frames.PITCH).float()
+        self.register_buffer("is_pitch", is_pitch, persistent=False)
 
     def forward(
         self, symbols: torch.Tensor, lengths: torch.Tensor, scales: torch.Tensor
@@ -81,10 +85,10 @@ class Framing(nn.Module):
         owners, places = expand(durations)
         inputs = torch.cat([states[:, :, owners], places[None]], 1)
         spoken: torch.Tensor = self.acoustic.finished(self.acoustic.decode(inputs)[0])
-        rise = torch.repeat_interleave(self.rise(symbols, durations), SUBFRAMES)
-        pitch = functional.one_hot(torch.tensor(frames.PITCH), frames.SIZE).to(spoken.dtype)
-        spoken = spoken + rise[:, None] * pitch + noise * self.wanders * _wandering(spoken)
-        return torch.cat((spoken[:1], spoken, spoken[-1:]))
+        rise: torch.Tensor = self.rise(symbols, durations)
+        rise = torch.repeat_interleave(rise, SUBFRAMES)
+        spoken = spoken + rise[:, None] * self.is_pitch + noise * self.wanders * _wandering(spoken)
+        return torch.cat([spoken[:1], spoken, spoken[-1:]])
 
 
 def _wandering(like: torch.Tensor) -> torch.Tensor:
@@ -92,8 +96,7 @@ def _wandering(like: torch.Tensor) -> torch.Tensor:
     noise = torch.randn_like(like).transpose(0, 1)[None]
     for _ in range(2):
         noise = functional.avg_pool1d(noise, _SLOWNESS, 1, _SLOWNESS // 2)
-    slow = noise[0].transpose(0, 1)
-    return slow * (1.5 * _SLOWNESS) ** 0.5
+    return noise[0].transpose(0, 1) * math.sqrt(1.5 * _SLOWNESS)
 
 
 class Speaking(nn.Module):

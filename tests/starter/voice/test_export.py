@@ -133,9 +133,9 @@ def test_the_halves_in_windows_give_what_the_whole_gives(
 def test_a_checkpoint_of_another_shape_is_refused_in_one_line() -> None:
     network = tiny()
     weights = dict(network.state_dict())
-    weights["exit.weight"] = weights["exit.weight"][:36]
+    weights["exit.matrix"] = weights["exit.matrix"][:36]
     kept = Checkpoint("voice", "shipped", weights, network.sizes.shape(), {}, {})
-    with pytest.raises(RecipeError, match=r"exit\.weight is \(36, 12, 1\), expected \(72, 12, 1\)"):
+    with pytest.raises(RecipeError, match=r"exit\.matrix is \(36, 12\), expected \(72, 12\)"):
         acoustic_of(kept, Path("old.pt"))
 
 
