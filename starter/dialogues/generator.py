@@ -33,7 +33,7 @@ MIX: Final[Mapping[str, float]] = {
     "long": 4,
     "two sentences": 7,
     "barge-in": 8,
-    "usual tools": 18,
+    "usual tools": 20,
     "tools": 26,
 }
 """How often each kind of conversation is drawn."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from starter.dialogues import clock, copying, facts, memory, modesty, sums, talk, tool_turns
@@ -104,12 +104,21 @@ def _turn(scene: Scene, choice: Choice) -> list[Message]:
     return scene.messages(exchange)
 
 
+_OF_THE_PROMPT: Final[tuple[Ask, ...]] = (
+    talk.ask_name,
+    clock.ask_time,
+    clock.ask_date,
+    memory.ask_what_was_never_told,
+)
+
+
 def _prompt(scene: Scene) -> Made:
     """Only the lines that are needed; the same questions with the answering line and without."""
     system = sparse_prompt(scene)
     asks: list[Ask] = [talk.ask_name] if scene.name else []
     asks += [clock.ask_time, clock.ask_date, clock.ask_date] if scene.now else []
-    asks.append(scene.random.choice((talk.ask_name, clock.ask_time, clock.ask_date)))
+    asks += [memory.ask_what_was_told] * 2 if scene.memory else []
+    asks.append(scene.random.choice(_OF_THE_PROMPT))
     scene.random.shuffle(asks)
     if scene.now and scene.chance(0.5):
         asks.insert(0, clock.ask_time)
@@ -285,9 +294,9 @@ _BESIDE_TOOLS: Final[Choice] = {
 }
 
 
-def _with_tools(scene: Scene, calls: float) -> list[Message]:
+def _with_tools(scene: Scene, calls: float, counts: Sequence[int]) -> list[Message]:
     messages: list[Message] = []
-    for _ in range(scene.random.choice((1, 1, 2, 2, 3))):
+    for _ in range(scene.random.choice(counts)):
         called = tool_turns.tool_turn(scene) if scene.chance(calls) else None
         if called:
             messages += called
@@ -306,12 +315,12 @@ def _tool_prompt(scene: Scene) -> str | None:
 
 def _usual_tools(scene: Scene) -> Made:
     scene.offers = tool_turns.offer_usual(scene)
-    return _tool_prompt(scene), _with_tools(scene, 0.72)
+    return _tool_prompt(scene), _with_tools(scene, 0.72, (1, 2, 2, 3))
 
 
 def _tools(scene: Scene) -> Made:
     scene.offers = tool_turns.offer_any(scene)
-    return _tool_prompt(scene), _with_tools(scene, 0.8)
+    return _tool_prompt(scene), _with_tools(scene, 0.85, (1, 2, 3, 3, 4))
 
 
 def _unseen_tools(scene: Scene) -> Made:

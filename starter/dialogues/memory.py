@@ -15,7 +15,14 @@ from starter.dialogues.spoken_values import clock_time, digits
 from starter.domain.numbers import ordinal, say
 from starter.domain.slots import SLOTS
 
-__all__ = ["ask_what_was_never_told", "ask_what_was_told", "look_up", "shopping_list", "tell"]
+__all__ = [
+    "ask_what_was_never_told",
+    "ask_what_was_told",
+    "know",
+    "look_up",
+    "shopping_list",
+    "tell",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +112,26 @@ def tell(scene: Scene) -> Exchange | None:
     values = kind.draw(scene)
     if _is_told(scene, kind, values):
         return None
+    _note(scene, kind, values)
+    user = scene.say(kind.told, values)
+    return scene.open_answer("remember: told", user, kind.confirmed, values=values)
+
+
+def know(scene: Scene, key: str) -> str:
+    """Draw what the system prompt tells about the user, and return it: his "name" or his "city".
+
+    It can be asked for as if he had told it.
+    """
+    kind = next(kind for kind in _KINDS if kind.key == key)
+    values = kind.draw(scene)
+    _note(scene, kind, values)
+    return values["v"]
+
+
+def _note(scene: Scene, kind: _Kind, values: Mapping[str, str]) -> None:
     template = kind.brief if scene.is_brief else kind.answer
     answer = capitalized(fill(scene.random, template, values))
     scene.memory[_memory_key(kind, values)] = Told(kind.asked, values, answer, values["v"])
-    user = scene.say(kind.told, values)
-    return scene.open_answer("remember: told", user, kind.confirmed, values=values)
 
 
 def ask_what_was_told(scene: Scene) -> Exchange | None:

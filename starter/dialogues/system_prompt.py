@@ -7,6 +7,7 @@ from typing import Final
 
 from starter.dialogues.clock import draw_moment
 from starter.dialogues.invented import invented_name
+from starter.dialogues.memory import know
 from starter.dialogues.names import HELD_NAMES, NAMES
 from starter.dialogues.phrasings import lines, load
 from starter.dialogues.scene import Scene
@@ -77,6 +78,7 @@ def sparse_prompt(scene: Scene) -> str | None:
     if scene.chance(0.06):
         scene.style = "brief"
         parts.append(scene.random.choice(_TEXTS["brief"]))
+    parts += _about_the_user(scene, 0.2)
     return _joined(scene, parts)
 
 
@@ -100,6 +102,7 @@ def system_prompt(scene: Scene) -> str | None:
     count = scene.random.choices((0, 1, 2, 3), (6, 4, 1.5, 0.5))[0]
     parts += scene.random.sample(_TEXTS["rules"], count)
     parts += _style(scene)
+    parts += _about_the_user(scene, 0.08)
     if scene.chance(0.5):
         at = len(parts) if scene.chance(0.7) else scene.random.randrange(len(parts) + 1)
         parts.insert(at, _clock(scene))
@@ -119,6 +122,15 @@ def _style(scene: Scene) -> list[str]:
         scene.style, scene.address = "address", scene.random.choice(_TEXTS["addresses"])
         return [scene.random.choice(_TEXTS["address"]).format(x=scene.address)]
     return []
+
+
+def _about_the_user(scene: Scene, share: float) -> list[str]:
+    """Tell the user's name or city in this share of prompts."""
+    if not scene.chance(share):
+        return []
+    key = scene.random.choice(("name", "name", "city"))
+    texts = _TEXTS["user_name" if key == "name" else "user_city"]
+    return [scene.random.choice(texts).format(v=know(scene, key))]
 
 
 def _joined(scene: Scene, parts: list[str]) -> str | None:

@@ -67,12 +67,12 @@ def _without_description(offer: Offer) -> Offer:
 def offer_any(scene: Scene) -> list[Offer]:
     """List tools of all kinds: usual ones, other families, and made-up ones."""
     random = scene.random
-    offers = offer_usual(scene) if random.random() < 0.45 else []
+    offers = offer_usual(scene) if random.random() < 0.35 else []
     taken = {offer.family for offer in offers}
     free = [name for name in (*USUAL, *other_families()) if name not in taken]
-    for family in random.sample(free, random.choices((0, 1, 2), (5, 3, 2))[0]):
+    for family in random.sample(free, random.choices((0, 1, 2), (6, 3, 1))[0]):
         offers.append(family_offer(scene, family, held=False))
-    offers += _made_up(scene, random.choices((0, 1, 2, 3, 4), (4, 16, 32, 30, 18))[0], held=False)
+    offers += _made_up(scene, random.choices((0, 1, 2, 3, 4), (3, 17, 40, 28, 12))[0], held=False)
     random.shuffle(offers)
     return _distinct(offers) or offer_usual(scene)
 
