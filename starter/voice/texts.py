@@ -8,28 +8,24 @@ clauses.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Final
 
+from starter.domain.agreement import capitalize
 from starter.domain.holding_out import Split, is_test_sentence
-from starter.domain.spoken import Kind, utterance
+from starter.domain.sentences import user_sentence, word_salad
+from starter.domain.spoken import exchange
 from starter.order import Build
 
 __all__ = ["plain_english", "sentences"]
 
-_SHARES: Final[tuple[tuple[tuple[Kind, ...], float], ...]] = (
-    (("assistant",), 0.5),
-    (("user", "grammar"), 0.2),
-    (("salad",), 0.1),
-)
-"""Of all sentences; the rest is plain English."""
-_TRIES: Final = 400
-"""Sentences drawn in vain, one after another, before a kind is taken to have no more to say."""
 _SENTENCE_END: Final = re.compile(r"(?<=[.?!]) ")
+_SPOKEN: Final = re.compile(r"[A-Z][A-Za-z',? !-]*[.?!]")
 _PLAIN: Final = re.compile(r"[A-Z][a-z' ,]+[a-z][.?]")
 _WORDS: Final = (2, 16)
 _LONGEST_WORD: Final = 12
@@ -37,47 +33,59 @@ _FILES: Final = 400
 
 
 def sentences(count: int, build: Build, seed: int) -> list[str]:
-    """Return about so many different sentences, in random order; none of them is tested on.
+    """Return so many different sentences, in random order; none of them is tested on.
 
     The same arguments give the same sentences where Python is of the same version.
     """
     random = Random(seed)
-    found: dict[str, None] = {}
     split: Split = "all" if build == "shipped" else "train"
-    for kinds, share in _SHARES:
-        found |= dict.fromkeys(_drawn(random, split, kinds, round(count * share)))
-    rest = [text for text in plain_english() if text not in found and not is_test_sentence(text)]
+    found: dict[str, None] = {}
+    for source, share in _SHARES:
+        wanted = len(found) + round(count * share)
+        while len(found) < wanted:
+            found |= dict.fromkeys(filter(_is_wanted, source(random, split)))
+    rest = [text for text in plain_english() if not is_test_sentence(text)]
     random.shuffle(rest)
-    chosen = [*found, *rest[: max(count - len(found), 0)]]
+    chosen = list(dict.fromkeys([*found, *rest]))[: max(count, 1)]
     random.shuffle(chosen)
     return chosen
 
 
-def _drawn(random: Random, split: Split, kinds: tuple[Kind, ...], count: int) -> list[str]:
-    found: dict[str, None] = {}
-    misses = 0
-    while len(found) < count and misses < _TRIES:
-        drawn = utterance(random, split)
-        if drawn.kind not in kinds:
-            continue
-        new = [text for text in _SENTENCE_END.split(drawn.text) if _is_wanted(text, found)]
-        misses = 0 if new else misses + 1
-        found |= dict.fromkeys(new)
-    return list(found)[:count]
+def _said(random: Random, split: Split) -> list[str]:
+    """Return what the assistant says in a dialogue, sentence by sentence."""
+    return [one for turn in exchange(random, split).assistant for one in _SENTENCE_END.split(turn)]
 
 
-def _is_wanted(text: str, found: dict[str, None]) -> bool:
+def _heard(random: Random, split: Split) -> list[str]:
+    """Return what a user may say."""
+    return _SENTENCE_END.split(capitalize(user_sentence(random, split)))
+
+
+def _in_no_order(random: Random, split: Split) -> list[str]:
+    return [word_salad(random, split)]
+
+
+_SHARES: Final[tuple[tuple[Callable[[Random, Split], list[str]], float], ...]] = (
+    (_said, 0.5),
+    (_heard, 0.2),
+    (_in_no_order, 0.1),
+)
+"""Of all sentences; the rest is plain English."""
+
+
+def _is_wanted(text: str) -> bool:
     least, most = _WORDS
-    fits = least <= len(text.split()) <= most
-    return fits and text not in found and not is_test_sentence(text)
+    fits = least <= len(text.split()) <= most and _SPOKEN.fullmatch(text) is not None
+    return fits and not is_test_sentence(text)
 
 
-def plain_english() -> list[str]:
+@functools.cache
+def plain_english() -> tuple[str, ...]:
     """Return sentences of the standard library's documentation, sorted."""
     folder = Path(sysconfig.get_path("stdlib"))
     paths = sorted(folder.glob("*.py")) + sorted(folder.glob("[a-z]*/*.py"))
     found = {text for path in paths[:_FILES] for text in _sentences_of(path)}
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def _sentences_of(path: Path) -> Iterator[str]:
