@@ -63,8 +63,9 @@ def development_sets(
         items: Of each set, at most.
     """
     random = np.random.default_rng(2026)
-    sentences = [each for each in utterances if each.kind != "salad"]
-    salads = [each for each in utterances if each.kind == "salad"]
+    once = list({each.text: each for each in utterances}.values())
+    sentences = [each for each in once if each.kind != "salad"]
+    salads = [each for each in once if each.kind == "salad"]
     clean = [_item(each) for each in sentences[:items]]
     groups = [
         sentences[first : first + _TOGETHER]

@@ -102,7 +102,7 @@ class Rows:
         if self._random.random() >= self._mixture.prompted:
             return ()
         words: list[int] = []
-        for _ in range(int(self._random.integers(1, 4))):
+        for _ in range(1 + int(2.5 * self._random.random() ** 2)):
             words += self._utterances[int(self._random.integers(len(self._utterances)))].tokens
         return tuple(words[-self._mixture.longest_prompt :])
 
@@ -216,6 +216,8 @@ class _Turns:
 
     def add(self, number: int) -> None:
         self._all.append(number)
+        if self._rest:  # a turn has begun: take part in what is left of it
+            self._rest.insert(int(self._random.integers(len(self._rest))), number)
 
     def next(self) -> int:
         if not self._rest:
