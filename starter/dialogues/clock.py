@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from starter.dialogues.phrasings import Phrasings, load
-from starter.dialogues.scene import Exchange, Scene, capitalized, told
+from starter.dialogues.scene import Exchange, Scene, answered, capitalized
 from starter.domain.numbers import ordinal, say
 
 __all__ = ["ask_date", "ask_time", "draw_moment", "spoken_date", "spoken_time", "spoken_year"]
@@ -65,7 +65,9 @@ def ask_time(scene: Scene) -> Exchange | None:
     if not scene.now:
         return scene.open_answer("time unknown", user, ["I can't see a clock right now."])
     time = spoken_time(scene.now.hour, scene.now.minute)
-    return told("time", user, f"{capitalized(time)}." if scene.is_brief else f"It's {time}.", time)
+    return answered(
+        "time", user, f"{capitalized(time)}." if scene.is_brief else f"It's {time}.", time
+    )
 
 
 def ask_date(scene: Scene) -> Exchange:
@@ -78,8 +80,8 @@ def ask_date(scene: Scene) -> Exchange:
     behaviour = "date" if question in ("date", "year", "month") else "day"
     if scene.is_brief:
         short = spoken_date(scene.now) if question == "date" else phrase
-        return told(behaviour, user, f"{capitalized(short)}.", phrase)
-    return told(behaviour, user, sentence, phrase)
+        return answered(behaviour, user, f"{capitalized(short)}.", phrase)
+    return answered(behaviour, user, sentence, phrase)
 
 
 def _date(now: datetime) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from starter.dialogues.clock import draw_day, draw_time, spoken_date, spoken_tim
 from starter.dialogues.conversation import Expected
 from starter.dialogues.invented import invented_name, nonsense_word
 from starter.dialogues.phrasings import Phrasings, load
-from starter.dialogues.scene import Exchange, Scene, capitalized, told
+from starter.dialogues.scene import Exchange, Scene, answered, capitalized
 from starter.domain.numbers import say
 from starter.domain.sentences import plain_sentence
 from starter.domain.slots import SLOTS
@@ -56,7 +56,7 @@ def repeat(scene: Scene) -> Exchange:
     """The user asks to repeat a sentence or some words."""
     words = _repeatable(scene.random)
     user = scene.say_exactly(_PHRASINGS["repeat"], {"p": words})
-    return told("repeat after me", user, f"{capitalized(words)}.", f"={words}")
+    return answered("repeat after me", user, f"{capitalized(words)}.", f"={words}")
 
 
 def _repeatable(random: Random) -> str:
@@ -89,7 +89,7 @@ def repeat_list(scene: Scene) -> Exchange:
     items = joint.join(_item(random) for _ in range(random.randrange(3, 19)))
     words = f"{random.choice(WORDS)} {items}"
     user = scene.say_exactly(_PHRASINGS["repeat"], {"p": words})
-    return told("repeat a list", user, f"{capitalized(words)}.", f"={words}")
+    return answered("repeat a list", user, f"{capitalized(words)}.", f"={words}")
 
 
 def _item(random: Random) -> str:
@@ -130,7 +130,7 @@ def count(scene: Scene) -> Exchange:
         name, numbers = "count_down", range(last, 0, -1)
     user = scene.say(_PHRASINGS[name], {"a": say(first), "n": say(last)})
     counted = ", ".join(map(say, numbers))
-    return told("count", user, f"{capitalized(counted)}.", f"={counted}")
+    return answered("count", user, f"{capitalized(counted)}.", f"={counted}")
 
 
 def count_too_far(scene: Scene) -> Exchange:
@@ -177,7 +177,7 @@ def _read(
     plural = "s" if len(values) > 1 else ""
     user = scene.say_exactly(_PHRASINGS[name], {"p": written, "s": plural})
     spoken = ", ".join(map(speak, values))
-    return told(f"read {name} aloud", user, f"{capitalized(spoken)}.", f"={spoken}")
+    return answered(f"read {name} aloud", user, f"{capitalized(spoken)}.", f"={spoken}")
 
 
 def read_dates(scene: Scene) -> Exchange:
@@ -185,7 +185,7 @@ def read_dates(scene: Scene) -> Exchange:
     day = scene.value(lambda: draw_day(scene), 10, lambda day: f"d{day.month},{day.day}")
     user = scene.say_exactly(_PHRASINGS["dates"], {"p": _written_date(scene.random, day)})
     spoken = spoken_date(day)
-    return told("read dates aloud", user, f"{spoken}.", f"={spoken}")
+    return answered("read dates aloud", user, f"{spoken}.", f"={spoken}")
 
 
 def _written_date(random: Random, day: date) -> str:

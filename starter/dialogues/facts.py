@@ -8,7 +8,7 @@ from random import Random
 from typing import Final
 
 from starter.dialogues.phrasings import Phrasings, lines, load, pairs
-from starter.dialogues.scene import Exchange, Scene, capitalized, fill, told
+from starter.dialogues.scene import Exchange, Scene, answered, capitalized, fill
 from starter.domain.slots import SLOTS
 
 __all__ = ["fact", "follow_up", "spelling"]
@@ -23,7 +23,7 @@ class _Table:
     brief: str
     pairs: Mapping[str, str]
 
-    def answered(self, scene: Scene, key: str) -> str:
+    def sentence(self, scene: Scene, key: str) -> str:
         template = self.brief if scene.is_brief else self.answer
         values = {"k": key, "v": self.pairs[key]}
         return capitalized(fill(scene.random, template, values))
@@ -33,7 +33,7 @@ class _Table:
         values = {"k": key, "where": scene.random.choice(("", "", " in the world", " on earth"))}
         user = scene.say(self.questions, values)
         phrase = fill(scene.random, self.pairs[key], {})
-        return told(f"facts: {self.name}", user, self.answered(scene, key), phrase)
+        return answered(f"facts: {self.name}", user, self.sentence(scene, key), phrase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _Single:
     def ask(self, scene: Scene) -> Exchange:
         is_short = scene.is_brief and "because" not in self.answer.lower()
         answer = f"{capitalized(self.key)}." if is_short else self.answer
-        return told("facts: single", scene.say(self.questions), answer, self.key)
+        return answered("facts: single", scene.say(self.questions), answer, self.key)
 
 
 _TABLES: Final = {
@@ -98,7 +98,7 @@ def _neighbour(scene: Scene) -> Exchange:
     asked, right = names[at], names[(at + step) % len(names)]
     user = scene.say(_CALENDAR[kind, way], {"k": asked})
     answer = f"{right}." if scene.is_brief else f"{right} comes {way} {asked}."
-    return told(f"facts: {kind} {way}", user, answer, right)
+    return answered(f"facts: {kind} {way}", user, answer, right)
 
 
 def _bigger(scene: Scene) -> Exchange:
@@ -116,7 +116,7 @@ def _bigger(scene: Scene) -> Exchange:
     if scene.is_brief:
         phrase = fill(scene.random, f"{article}{first}", {})
         answer = f"{capitalized(phrase)}."
-    return told(f"facts: {way}", user, answer, phrase)
+    return answered(f"facts: {way}", user, answer, phrase)
 
 
 def _is_capital(scene: Scene) -> Exchange:
@@ -204,8 +204,8 @@ def follow_up(scene: Scene) -> Exchange:
     user = scene.say(table.questions, {"k": first, "where": ""})
     again = scene.say(_FOLLOWING, {"k": article + second})
     behaviour = "facts: follow-up"
-    scene.pending = told(behaviour, again, table.answered(scene, second), table.pairs[second])
-    return told(behaviour, user, table.answered(scene, first), table.pairs[first])
+    scene.pending = answered(behaviour, again, table.sentence(scene, second), table.pairs[second])
+    return answered(behaviour, user, table.sentence(scene, first), table.pairs[first])
 
 
 def spelling(scene: Scene) -> Exchange:
@@ -213,7 +213,7 @@ def spelling(scene: Scene) -> Exchange:
     word = _word_to_spell(scene.random)
     user = scene.say(_SPELLING, {"w": word})
     letters = ", ".join(word.upper())
-    return told("spelling", user, f"{letters}.", f"={letters}")
+    return answered("spelling", user, f"{letters}.", f"={letters}")
 
 
 def _word_to_spell(random: Random) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from starter.dialogues.invented import invented_name
 from starter.dialogues.names import CITIES, HELD_CITIES, HELD_NAMES
 from starter.dialogues.phrasings import Phrasings, lines, load
-from starter.dialogues.scene import Exchange, Scene, Told, capitalized, fill, told
+from starter.dialogues.scene import Exchange, Scene, Told, answered, capitalized, fill
 from starter.dialogues.spoken_values import clock_time, digits
 from starter.domain.numbers import ordinal, say
 from starter.domain.slots import SLOTS
@@ -43,7 +43,7 @@ class _Kind:
 _KINDS: Final = [
     _Kind(
         key,
-        Phrasings.of(table["told"]),
+        Phrasings.of(table["answered"]),
         lines(table["confirmed"]),
         Phrasings.of(table["asked"]),
         table["answer"],
@@ -139,7 +139,9 @@ def ask_what_was_told(scene: Scene) -> Exchange | None:
     if not scene.memory:
         return tell(scene)
     one = scene.memory[scene.random.choice(list(scene.memory))]
-    return told("remember: asked later", scene.say(one.asked, one.values), one.answer, one.phrase)
+    return answered(
+        "remember: asked later", scene.say(one.asked, one.values), one.answer, one.phrase
+    )
 
 
 def ask_what_was_never_told(scene: Scene) -> Exchange | None:
@@ -179,7 +181,7 @@ def _add(scene: Scene) -> Exchange | None:
     user = scene.say(_SHOPPING["added"], {"i": _listed(items)})
     if scene.is_brief:
         return scene.open_answer("shopping list", user, ["Okay."])
-    return told("shopping list", user, f"Okay, {_listed(items)} on the list.", *items)
+    return answered("shopping list", user, f"Okay, {_listed(items)} on the list.", *items)
 
 
 def _counted(scene: Scene, item: str) -> str:
@@ -195,7 +197,7 @@ def _read_list(scene: Scene) -> Exchange:
         return scene.open_answer("shopping list", user, [_EMPTY_LIST])
     on_it = _listed(scene.shopping)
     answer = f"{capitalized(on_it)}." if scene.is_brief else f"You have {on_it} on the list."
-    return told("shopping list", user, answer, *scene.shopping)
+    return answered("shopping list", user, answer, *scene.shopping)
 
 
 def _remove(scene: Scene) -> Exchange:
@@ -226,7 +228,7 @@ def _count_list(scene: Scene) -> Exchange:
         return scene.open_answer("shopping list", user, [_EMPTY_LIST])
     count = say(len(scene.shopping))
     things = "thing" if count == "one" else "things"
-    return told("shopping list", user, f"{capitalized(count)} {things}.", count)
+    return answered("shopping list", user, f"{capitalized(count)} {things}.", count)
 
 
 def _clear(scene: Scene) -> Exchange:
@@ -301,7 +303,7 @@ def look_up(scene: Scene) -> list[Exchange]:
         question = scene.say(Phrasings.of((relation.asked,)), {"k": name})
         stated = _stated(relation.told, name, value)
         answer = f"{capitalized(value)}." if scene.is_brief else stated
-        exchanges.append(told("look up one of many facts", question, answer, value))
+        exchanges.append(answered("look up one of many facts", question, answer, value))
     return exchanges
 
 

@@ -20,7 +20,7 @@ from starter.domain.slots import fill as fill_slots
 if TYPE_CHECKING:
     from starter.dialogues.offers import Offer
 
-__all__ = ["Exchange", "Scene", "Told", "capitalized", "fill", "told"]
+__all__ = ["Exchange", "Scene", "Told", "answered", "capitalized", "fill"]
 
 Value = TypeVar("Value")
 
@@ -86,7 +86,7 @@ class Told:
     phrase: str
 
 
-def told(behaviour: str, user: str, answer: str, *phrases: str) -> Exchange:
+def answered(behaviour: str, user: str, answer: str, *phrases: str) -> Exchange:
     """Return an exchange of which the answer has to hold some phrases."""
     return Exchange(behaviour, user, answer, Expected((answer,), phrases))
 

@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 
 from starter.dialogues.phrasings import Phrasings, load
-from starter.dialogues.scene import Exchange, Scene, capitalized, told
+from starter.dialogues.scene import Exchange, Scene, answered, capitalized
 from starter.domain.numbers import say
 
 __all__ = ["TOO_HARD", "another_sum", "refused_sum", "sums"]
@@ -44,7 +44,7 @@ def sums(scene: Scene) -> Exchange:
     if not is_known:
         return scene.open_answer("sum too big (refused)", user, [TOO_HARD])
     answer = f"{capitalized(say(a))} {word} {say(b)} is {say(result)}."
-    return told(f"sum: {word}", user, answer, f"={say(result)}")
+    return answered(f"sum: {word}", user, answer, f"={say(result)}")
 
 
 def _terms(random: Random, word: str) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def another_sum(scene: Scene) -> Exchange:
 
 def _single(scene: Scene, name: str, n: int, begin: str, result: int) -> Exchange:
     user = scene.say(_PHRASINGS[name], {"n": say(n)})
-    return told("other sums", user, f"{begin} {say(result)}.", f"={say(result)}")
+    return answered("other sums", user, f"{begin} {say(result)}.", f"={say(result)}")
 
 
 def _double(scene: Scene, n: int) -> Exchange:
@@ -117,7 +117,7 @@ def _before(scene: Scene, n: int) -> Exchange:
 def _even(scene: Scene, n: int) -> Exchange:
     kind = "odd" if n % 2 else "even"
     user = scene.say(_PHRASINGS["even"], {"n": say(n)})
-    return told("other sums", user, f"{capitalized(say(n))} is {kind}.", kind)
+    return answered("other sums", user, f"{capitalized(say(n))} is {kind}.", kind)
 
 
 def _bigger(scene: Scene, n: int) -> Exchange:
@@ -125,7 +125,7 @@ def _bigger(scene: Scene, n: int) -> Exchange:
     user = scene.say(_PHRASINGS["bigger"], {"a": say(n), "b": say(other)})
     large, small = say(max(n, other)), say(min(n, other))
     answer = f"{capitalized(large)} is bigger than {small}."
-    return told("other sums", user, answer, f"{large} is bigger")
+    return answered("other sums", user, answer, f"{large} is bigger")
 
 
 def refused_sum(scene: Scene) -> Exchange:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from starter.dialogues.phrasings import Phrasings, lines, load, pairs
-from starter.dialogues.scene import Exchange, Scene, capitalized, told
+from starter.dialogues.scene import Exchange, Scene, answered, capitalized
 from starter.dialogues.topics import read_topics
 
 __all__ = ["ask_favorite", "ask_name", "feeling", "greeting", "small_talk", "statement"]
@@ -56,7 +56,7 @@ def ask_name(scene: Scene) -> Exchange:
         )
     sentences = (f"My name is {scene.name}.", f"I'm {scene.name}, your voice assistant.")
     answer = f"{scene.name}." if scene.is_brief else scene.random.choice(sentences)
-    return told("name (from the prompt)", user, answer, scene.name)
+    return answered("name (from the prompt)", user, answer, scene.name)
 
 
 def ask_favorite(scene: Scene) -> Exchange:

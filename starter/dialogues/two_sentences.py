@@ -9,7 +9,7 @@ from starter.dialogues import clock, facts, memory, modesty, sums, talk
 from starter.dialogues.control import opening_word
 from starter.dialogues.conversation import Expected
 from starter.dialogues.drawing import Choice, drawn
-from starter.dialogues.scene import Exchange, Scene, told
+from starter.dialogues.scene import Exchange, Scene, answered
 
 __all__ = ["two_at_once"]
 
@@ -68,7 +68,7 @@ def _both(first: Exchange, second: Exchange) -> Exchange:
         one, other = first.expected.answers, second.expected.answers
         answers = tuple(f"{before} {after}" for before in one for after in other)
         return Exchange("two sentences", _both_said(first, second), answer, Expected(answers))
-    return told(
+    return answered(
         "two sentences", _both_said(first, second), answer, *phrases, *second.expected.phrases
     )
 
