@@ -19,7 +19,7 @@ from starter.evaluation.bench import Bench
 from starter.evaluation.examples import write_examples
 from starter.evaluation.figures import Figure
 from starter.evaluation.images import png, spectrogram
-from starter.evaluation.kept import Curve, Kept
+from starter.evaluation.kept import FIGURES, Curve, Kept
 from starter.evaluation.rows import ROWS
 from starter.evaluation.table import markdown
 from starter.order import Build, Order, Part
@@ -34,7 +34,6 @@ _END: Final = "<!-- end of what is measured -->"
 _SENTENCE: Final = "Good morning! What can I do for you today?"
 _PICTURE: Final = f"The voice says “{_SENTENCE}”:\n\n![Spectrogram](evaluation/images/voice.png)"
 _POINTS: Final = 10
-_COLUMNS: Final = 6
 _INTRODUCTION: Final[Mapping[Build, str]] = {
     "shipped": (
         "**The shipped build**, which has learnt all but the test sentences, by the files that lie "
@@ -47,22 +46,32 @@ _INTRODUCTION: Final[Mapping[Build, str]] = {
 }
 
 
-def keep(build: Build, figures: Mapping[str, Figure], bench: Bench, work: Path) -> None:
+def keep(
+    build: Build,
+    figures: Mapping[str, Figure],
+    bench: Bench,
+    work: Path,
+    *,
+    card: Path = CARD,
+    store: Path = FIGURES,
+) -> None:
     """Add newly measured figures to those that are kept, and write the card, picture and examples.
 
     Args:
         build: Which one was measured.
         figures: By row; rows that were not measured keep theirs.
-        bench: With what; the shipped build's examples are made with it.
+        bench: With what; the shipped build's picture and examples are made with it.
         work: Where the trainings left their learning curves.
+        card: The model card.
+        store: The file of all figures.
 
     Raises:
         RecipeError: If a file cannot be written, or the card lacks the marks.
     """
-    kept = Kept.read().updated(build, figures, _curves(build, work))
-    text = with_measured_part(CARD.read_text(encoding="utf-8"), card_text(kept))
-    kept.write()
-    _write(CARD, text.encode())
+    kept = Kept.read(store).updated(build, figures, _curves(build, work))
+    text = with_measured_part(card.read_text(encoding="utf-8"), card_text(kept))
+    kept.write(store)
+    _write(card, text.encode())
     if build == "shipped":
         _write(_IMAGE, png(spectrogram(*_voice(bench))))
         write_examples(bench)
@@ -114,24 +123,41 @@ def _curves(build: Build, work: Path) -> dict[str, Curve]:
 
 
 def _thinned(points: Curve) -> Curve:
-    """Return at most ten points, the first and the last among them."""
+    """Return at most ten points of each kind of look, the first and the last among them."""
+    return [point for look in _looks(points) for point in _spread(look)]
+
+
+def _spread(points: Curve) -> Curve:
     if len(points) <= _POINTS:
         return points
     places = [round(at * (len(points) - 1) / (_POINTS - 1)) for at in range(_POINTS)]
     return [points[at] for at in places]
 
 
+def _looks(points: Curve) -> list[Curve]:
+    """Tell looks at the training from looks at tests by what was measured."""
+    found: dict[frozenset[str], list[Mapping[str, float | int | str]]] = {}
+    for point in points:
+        found.setdefault(frozenset(point), []).append(point)
+    return list(found.values())
+
+
 def _curve_text(name: str, curve: Curve) -> str:
-    columns = list(dict.fromkeys(key for point in curve for key in point))[:_COLUMNS]
-    lines = ["".join(f"{column:>14}" for column in columns)]
-    lines += ["".join(f"{_cell(point.get(key)):>14}" for key in columns) for point in curve]
-    return f"Learning curve, {name}:\n\n```text\n" + "\n".join(lines) + "\n```"
+    tables = [_curve_table(look) for look in _looks(curve)]
+    return f"**Learning curve**, {name}:\n\n" + "\n\n".join(tables)
 
 
-def _cell(value: float | int | str | None) -> str:
+def _curve_table(curve: Curve) -> str:
+    columns = list(curve[0])
+    rows = [[_cell(point[key]) for key in columns] for point in curve]
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: float | int | str) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return "" if value is None else str(value)
+    return str(value)
 
 
 def _voice(bench: Bench) -> tuple[Float32Audio, int]:

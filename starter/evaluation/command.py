@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from starter.errors import RecipeError
 from starter.evaluation.bench import Bench, Models, exported_models, shipped_models
-from starter.evaluation.card import keep
+from starter.evaluation.card import CARD, keep, measured_part
 from starter.evaluation.figures import Figure
 from starter.evaluation.rows import Row, chosen_rows
 from starter.evaluation.table import remarks, rich_table, shown
@@ -55,18 +55,17 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     models = _models(options, work)
     models.require(_parts(rows))
     _require_writable(work / "tests")
-    portion = 0.1 if options.short else 1.0
+    if options.keep:
+        measured_part(CARD.read_text(encoding="utf-8"))  # before minutes of measuring, not after
     with _Progress(console) as progress:
+        portion = 0.1 if options.short else 1.0
         bench = Bench(models, build, work / "tests", portion, progress.show)
         figures = measured(rows, bench, progress.tell)
+        _print(rows, figures, build, console)
+        if options.json is not None:
+            _write(options.json, build, figures, short=options.short)
         if options.keep:
             keep(build, figures, bench, work)
-    console.print(rich_table(rows, figures, build))
-    for remark in remarks(rows, figures):
-        console.print(remark, markup=False, highlight=False)
-    _summarize(rows, figures, build, console)
-    if options.json is not None:
-        _write(options.json, build, figures, short=options.short)
     return 0
 
 
@@ -137,9 +136,12 @@ def _require_writable(folder: Path) -> None:
         raise RecipeError(message) from error
 
 
-def _summarize(
-    rows: Sequence[Row], figures: dict[str, Figure], build: Build, console: Console
+def _print(
+    rows: Sequence[Row], figures: Mapping[str, Figure], build: Build, console: Console
 ) -> None:
+    console.print(rich_table(rows, figures, build))
+    for remark in remarks(rows, figures):
+        console.print(remark, markup=False, highlight=False)
     bars = [(bar, figures[row.key]) for row in rows if (bar := row.bar(build)) is not None]
     met = sum(bar.is_met(figure.value) for bar, figure in bars)
     console.print(f"{met} of {len(bars)} bars are met.", highlight=False)

@@ -92,7 +92,7 @@ SCRIPT: Final[tuple[Turn, ...]] = (
     Turn("How do you spell cat?", "c a t"),
     Turn("Can you repeat that?", "c a t"),
     Turn("What color is the sky?", "blue"),
-    Turn("What comes after Monday?", "tuesday"),
+    Turn("What day comes after Monday?", "tuesday"),
     Turn("What is the opposite of hot?", "cold"),
     Turn("How are you?", "fine|well|good|great"),
     Turn("What is ten minus four?", "six"),

@@ -2,9 +2,12 @@ import pytest
 
 from starter.errors import RecipeError
 from starter.evaluation import card
-from starter.evaluation.card import card_text, measured_part, with_measured_part
+from starter.evaluation.bench import Bench, shipped_models
+from starter.evaluation.card import card_text, keep, measured_part, with_measured_part
 from starter.evaluation.figures import Figure
 from starter.evaluation.kept import Kept
+from starter.order import Order
+from starter.training.curve import LearningCurve
 
 FIGURE = Figure("wer-new", 0.35, 240, 0.1, 0.8)
 CARD = f"# Models\n\nBefore.\n\n{card._BEGIN}\n\nold\n\n{card._END}\n\nAfter.\n"
@@ -28,8 +31,9 @@ def test_the_card_shows_each_build_with_its_own_bars_and_curves():
     text = card_text(kept.updated("measuring", {"wer-new": FIGURE}, {}))
     assert "| ≤ 0.4 % | 0.35 | 0.10 … 0.80 | 240 | met |  |" in text
     assert "| ≤ 1 % | 0.35 |" in text
-    assert "Learning curve, voice, shipped build" in text
-    assert text.splitlines()[-2].split() == ["240", "1"]
+    assert "**Learning curve**, voice, shipped build" in text
+    assert text.splitlines()[-7:-4] == ["| seconds | loss |", "| --- | --- |", "| 0 | 5 |"]
+    assert text.splitlines()[-1] == "| 240 | 1 |"
 
 
 def test_a_long_curve_is_thinned_to_its_ends_and_some_points_between(tmp_path):
@@ -37,6 +41,13 @@ def test_a_long_curve_is_thinned_to_its_ends_and_some_points_between(tmp_path):
     thinned = card._thinned(points)
     assert len(thinned) == 10
     assert (thinned[0], thinned[-1]) == ({"step": 0}, {"step": 100})
+
+
+def test_looks_at_a_training_and_looks_at_its_tests_make_a_table_each():
+    points = [{"step": 1, "loss": 2.5}, {"step": 1, "wrong": 30.0}, {"step": 2, "loss": 1234.5}]
+    lines = card._curve_text("voice", points).splitlines()
+    assert lines[2:6] == ["| step | loss |", "| --- | --- |", "| 1 | 2.5 |", "| 2 | 1234 |"]
+    assert lines[7:] == ["| step | wrong |", "| --- | --- |", "| 1 | 30 |"]
 
 
 def test_newer_figures_replace_those_of_their_rows_only(tmp_path):
@@ -54,6 +65,20 @@ def test_a_card_can_be_written_again_from_the_file(tmp_path):
     kept = Kept().updated("shipped", {"wer-new": rounds_up}, {})
     kept.write(tmp_path / "kept.json")
     assert card_text(Kept.read(tmp_path / "kept.json")) == card_text(kept)
+
+
+def test_figures_and_curves_of_a_run_reach_the_card_and_the_file(tmp_path):
+    place, store = tmp_path / "README.md", tmp_path / "figures.json"
+    place.write_text(CARD, encoding="utf-8")
+    order = Order("recognizer", "measuring", tmp_path, 0.0)
+    LearningCurve(order.curve).add({"seconds": 60.0, "loss": 1.5})
+    bench = Bench(shipped_models(), "measuring", tmp_path)
+    keep("measuring", {"wer-new": FIGURE}, bench, tmp_path, card=place, store=store)
+    written = place.read_text(encoding="utf-8")
+    assert "recognizer, measuring build:" in written
+    assert "| ≤ 1 % | 0.35 |" in written
+    assert written.endswith("After.\n")
+    assert measured_part(written) == card_text(Kept.read(store))
 
 
 def test_damaged_figures_are_told_from_missing_ones(tmp_path):
