@@ -43,7 +43,7 @@ class _Kind:
 _KINDS: Final = [
     _Kind(
         key,
-        Phrasings.of(table["answered"]),
+        Phrasings.of(table["told"]),
         lines(table["confirmed"]),
         Phrasings.of(table["asked"]),
         table["answer"],

@@ -45,12 +45,10 @@ _CORRECTED: Final = Phrasings.of(
 )
 
 
-def offer_usual(scene: Scene, *, whole: bool = False) -> list[Offer]:
+def offer_usual(scene: Scene) -> list[Offer]:
     """List the four usual tools as they usually are: all of them, or some."""
     random = scene.random
     offers = [usual_offer(family) for family in USUAL]
-    if whole:
-        return offers
     if random.random() < 0.5:
         random.shuffle(offers)
     if random.random() < 0.4:
