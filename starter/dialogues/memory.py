@@ -55,7 +55,7 @@ _KINDS: Final = [
 _NEVER_TOLD: Final = Phrasings.of(load("memory")["never"]["asked"])
 _EXCLUSIVE: Final = ("bday", "birthdate")
 """Two ways of telling the same: of a conversation only one is part."""
-_PET_NAMES: Final = (*SLOTS["name"], "Bello", "Rex", "Mimi", "Lucky", "Coco", "Buddy")
+_PET_NAMES: Final = (*SLOTS["name"], "Rex", "Mimi", "Lucky", "Coco", "Buddy")
 
 
 def _person(scene: Scene) -> str:
