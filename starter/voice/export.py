@@ -94,7 +94,8 @@ def _write_graphs(network: Acoustic, folder: Path) -> None:
         framing, example, folder / FILES[2],
         _INPUTS, ("frames", "steps"), symbols | {"frames": {0: "frames"}, "steps": {0: "ids"}},
     )  # fmt: skip
-    window = (torch.rand(12, frames.SIZE), torch.zeros(1), torch.zeros(1, dtype=torch.int64))
+    phase, index = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64)
+    window = (torch.rand(12, frames.SIZE), phase, index)
     _write(
         vocoder, window, folder / FILES[3],
         ("frames", "phase", "index"), ("samples", "next_phase"),

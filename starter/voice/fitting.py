@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import torch
+from torch.nn import functional
 
 from starter.voice.batches import Batch, Sentence, batch_of, grouped
 from starter.voice.network import OUTPUTS, Acoustic
@@ -24,7 +25,7 @@ _RIDGE: Final = 1e-4
 @torch.no_grad()
 def fit_last_layer(network: Acoustic, sentences: Sequence[Sentence], device: str) -> None:
     """Set the weights of the network's last layer to the best for these sentences."""
-    size = network.sizes.channels + 1
+    size = network.sizes.channels * network.sizes.last_width + 1
     products = torch.zeros(size, size, dtype=torch.float64, device=device)
     targets = torch.zeros(size, OUTPUTS, dtype=torch.float64, device=device)
     network.eval()
@@ -40,10 +41,12 @@ def fit_last_layer(network: Acoustic, sentences: Sequence[Sentence], device: str
 
 def _states(network: Acoustic, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what the last layer sees, with a one at the end, and what it shall give."""
-    states = network.states(network.inputs_of(batch.symbols, batch.symbol_mask, batch.owners,
-                                              batch.places)[0], batch.step_mask)  # fmt: skip
+    inputs, _ = network.inputs_of(batch.symbols, batch.symbol_mask, batch.owners, batch.places)
+    width = network.sizes.last_width
+    states = functional.pad(network.states(inputs, batch.step_mask), (width // 2, width // 2))
+    windows = states.unfold(2, width, 1).transpose(1, 2).flatten(2)  # as the layer's matrix
     mask = batch.step_mask.bool()
-    seen = states.transpose(1, 2)[mask].double()
+    seen = windows[mask].double()
     ones = torch.ones(len(seen), 1, dtype=seen.dtype, device=seen.device)
     wanted = batch.frames.reshape(*mask.shape, OUTPUTS)[mask].double()
     return torch.cat([seen, ones], 1), wanted

@@ -42,6 +42,7 @@ class Sizes:
         encoder: Dilation of each convolution of the first stack.
         decoder: Of the second.
         width: Taps of a convolution.
+        last_width: Taps of the last layer.
     """
 
     symbols: int
@@ -50,13 +51,14 @@ class Sizes:
     encoder: tuple[int, ...] = (1, 1, 2, 4)
     decoder: tuple[int, ...] = (1, 2, 4, 1, 2, 1)
     width: int = 5
+    last_width: int = 5
 
     def shape(self) -> dict[str, Any]:
         """Return what a checkpoint says about its shape."""
         return {
             "symbols": self.symbols, "states": self.states, "channels": self.channels,
             "encoder": list(self.encoder), "decoder": list(self.decoder), "width": self.width,
-            "outputs": OUTPUTS,
+            "last_width": self.last_width, "outputs": OUTPUTS,
         }  # fmt: skip
 
     @classmethod
@@ -65,12 +67,13 @@ class Sizes:
         return cls(
             shape["symbols"], shape["states"], shape["channels"],
             tuple(shape["encoder"]), tuple(shape["decoder"]), shape["width"],
+            shape["last_width"],
         )  # fmt: skip
 
     @property
     def reach(self) -> int:
         """Steps to either side whose symbols a step's frames depend on by the second stack."""
-        return (self.width // 2) * (1 + sum(self.decoder))
+        return (self.width // 2) * (1 + sum(self.decoder)) + self.last_width // 2
 
 
 class _Convolution(nn.Module):
@@ -136,7 +139,7 @@ class Acoustic(nn.Module):
         inputs = sizes.states + _POSITIONS
         self.entry = _Convolution(inputs, sizes.channels, width)
         self.decoder = nn.ModuleList(_Layer(sizes.channels, width, d) for d in sizes.decoder)
-        self.exit = _Convolution(sizes.channels, OUTPUTS, 1)
+        self.exit = _Convolution(sizes.channels, OUTPUTS, sizes.last_width)
         for name, value in (("mean", 0.0), ("deviation", 1.0), ("spread", 1.0)):
             self.register_buffer(name, torch.full((frames.SIZE,), value))
         silent = [number for symbol, number in symbols.items() if phones.is_silent(symbol)]

@@ -112,5 +112,5 @@ class Speaking(nn.Module):
         """Return the samples of a sentence, shape (1, 1, 1, samples); inputs as `Framing`'s."""
         spoken, _ = self.framing(symbols, lengths, scales)
         begin = torch.zeros(1, dtype=torch.int64)
-        samples: torch.Tensor = self.vocoder(spoken, torch.zeros(1), begin)[0]
+        samples: torch.Tensor = self.vocoder(spoken, torch.zeros(1, dtype=torch.float64), begin)[0]
         return samples.reshape(1, 1, 1, -1)

@@ -86,7 +86,7 @@ class Vocoder(nn.Module):
         Args:
             window: Shape (n + 2, `frames.SIZE`): n frames, the one before them and the one after;
                 at the ends of an utterance its first or last frame again.
-            phase: Shape (1,): of the fundamental, in cycles; 0 at the beginning.
+            phase: Shape (1,), float64: of the fundamental, in cycles; 0 at the beginning.
             index: Shape (1,), int64: number of the first of the n frames in the utterance.
 
         Returns:
@@ -103,9 +103,10 @@ class Vocoder(nn.Module):
         steps = (pitch[:-1, None] * (1 - self.ramp) + pitch[1:, None] * self.ramp) / (
             frames.SAMPLE_RATE
         )
-        cycles = phase.double() + torch.cumsum(steps.reshape(-1).double(), 0)
-        cycles = (cycles - torch.floor(cycles)).float()
-        return self._sum(cycles.reshape(-1, frames.HOP, 1), amplitudes).reshape(-1), cycles[-1:]
+        cycles = phase + torch.cumsum(steps.reshape(-1).double(), 0)
+        cycles = cycles - torch.floor(cycles)
+        voiced = self._sum(cycles.float().reshape(-1, frames.HOP, 1), amplitudes)
+        return voiced.reshape(-1), cycles[-1:].reshape(1)
 
     def _sum(self, cycles: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
         """Add up the harmonics; shapes (n, hop, 1) and (n + 1, harmonics) give (n, hop).

@@ -30,7 +30,7 @@ def test_the_vocoder_makes_of_flites_tracks_what_flite_makes_of_them() -> None:
     spoken = torch.from_numpy(frames_of(tracks))
     window = torch.cat([spoken[:1], spoken, spoken[-1:]])
     begin = torch.zeros(1, dtype=torch.int64)
-    ours = levels(Vocoder()(window, torch.zeros(1), begin)[0].numpy())
+    ours = levels(Vocoder()(window, begin.double(), begin)[0].numpy())
     its = levels(tracks.audio)
     count = min(len(ours), len(its))
     loud = its[:count].max(1) > its.max() - 35

@@ -19,6 +19,8 @@ from starter.training.checkpoint import (  # noqa: E402
 )
 from starter.training.curve import LearningCurve  # noqa: E402
 from starter.voice import frames, phones  # noqa: E402
+from starter.voice.batches import batch_of, prepared  # noqa: E402
+from starter.voice.fitting import fit_last_layer  # noqa: E402
 from starter.voice.network import Acoustic, Sizes, expand  # noqa: E402
 from starter.voice.rows import Row  # noqa: E402
 from starter.voice.training import train  # noqa: E402
@@ -82,6 +84,21 @@ def test_a_checkpoint_of_another_part_is_refused(order: Order) -> None:
     save_checkpoint(Checkpoint("recognizer", "shipped", {}, {}, {}, {}), order.start_from)
     with pytest.raises(RecipeError, match="is a checkpoint of a recognizer, expected one of a voi"):
         train(order, rows(), silent_console())
+
+
+def test_the_last_layer_is_solved_where_the_states_tell_the_frames() -> None:
+    torch.manual_seed(2)
+    network = Acoustic(Sizes(max(phones.identifiers().values()) + 1, 12, 32, (1,), (1,))).eval()
+    sentences = [prepared(row, network) for row in rows(30)]
+    fit_last_layer(network, sentences, "cpu")
+    batch = batch_of(sentences[:4])
+    inputs, _ = network.inputs_of(batch.symbols, batch.symbol_mask, batch.owners, batch.places)
+    with torch.no_grad():
+        made = network.decode(inputs, batch.step_mask)
+    mask = batch.step_mask.repeat_interleave(2, 1).bool()
+    errors = (made - batch.frames)[mask]
+    assert float(errors[:, 1].square().mean()) < 0.3 * float(batch.frames[mask][:, 1].var())
+    assert float(errors[:, 0].abs().max()) < 1e-3
 
 
 def test_steps_are_laid_out_in_the_order_of_the_symbols() -> None:

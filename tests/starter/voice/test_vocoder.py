@@ -11,6 +11,7 @@ from starter.voice import frames  # noqa: E402
 from starter.voice.vocoder import Vocoder  # noqa: E402
 
 BEGIN = torch.zeros(1, dtype=torch.int64)
+START = torch.zeros(1, dtype=torch.float64)
 
 
 def flat(count: int, *, voiced: bool, pitch: float = 200.0) -> torch.Tensor:
@@ -24,13 +25,13 @@ def flat(count: int, *, voiced: bool, pitch: float = 200.0) -> torch.Tensor:
 
 @pytest.mark.parametrize("voiced", [True, False])
 def test_an_even_spectrum_has_the_power_one(voiced: bool) -> None:
-    samples, _ = Vocoder()(flat(200, voiced=voiced), torch.zeros(1), BEGIN)
+    samples, _ = Vocoder()(flat(200, voiced=voiced), START, BEGIN)
     assert len(samples) == 200 * frames.HOP
     assert float(samples[400:].square().mean().sqrt()) == pytest.approx(1, abs=0.08)
 
 
 def test_a_voice_repeats_itself_with_its_pitch() -> None:
-    samples, _ = Vocoder()(flat(50, voiced=True, pitch=160.0), torch.zeros(1), BEGIN)
+    samples, _ = Vocoder()(flat(50, voiced=True, pitch=160.0), START, BEGIN)
     sound, period = samples.numpy()[800:], 100
     assert np.corrcoef(sound[:-period], sound[period:])[0, 1] > 0.98
     assert np.corrcoef(sound[: -period // 2], sound[period // 2 :])[0, 1] < 0.5
@@ -42,8 +43,8 @@ def test_windows_put_together_are_the_whole() -> None:
     spoken[:, frames.PITCH] = torch.linspace(4.9, 5.4, 62)
     spoken[:, frames.VOICING] = (torch.arange(62) % 20 < 12).float()
     vocoder = Vocoder()
-    whole, _ = vocoder(spoken, torch.zeros(1), BEGIN)
-    phase, parts = torch.zeros(1), []
+    whole, _ = vocoder(spoken, START, BEGIN)
+    phase, parts = START, []
     for begin, end in ((0, 1), (1, 8), (8, 40), (40, 60)):
         part, phase = vocoder(spoken[begin : end + 2], phase, torch.tensor([begin]))
         parts.append(part)
@@ -53,6 +54,6 @@ def test_windows_put_together_are_the_whole() -> None:
 def test_a_window_needs_its_neighbours() -> None:
     spoken = flat(20, voiced=False)
     vocoder = Vocoder()
-    whole, _ = vocoder(spoken, torch.zeros(1), BEGIN)
-    alone, _ = vocoder(spoken[10:], torch.zeros(1), BEGIN)
+    whole, _ = vocoder(spoken, START, BEGIN)
+    alone, _ = vocoder(spoken[10:], START, BEGIN)
     assert not torch.allclose(alone, whole[10 * frames.HOP :], atol=1e-2)
