@@ -15,10 +15,10 @@ from starter.order import Build
 
 __all__ = ["dialogues_for", "weights"]
 
-_FIRST: Final[Mapping[str, float]] = {"copying": 3.0, "look up": 3.0, "prompt": 1.5, "tools": 1.7}
+_FIRST: Final[Mapping[str, float]] = {"copying": 3.0, "look up": 3.0, "prompt": 1.5, "tools": 2.5}
 """At the beginning these kinds are drawn so many times as often: a network that cannot copy yet
 learns nothing from questions whose answer is in the text, and what it then learns is to guess."""
-_FIRST_SHARE: Final = 0.3
+_FIRST_SHARE: Final = 0.7
 """After this share of the training the generator's own mix is reached."""
 
 
