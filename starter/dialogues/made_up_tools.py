@@ -48,6 +48,8 @@ def _split(words: str) -> dict[bool, tuple[str, ...]]:
     }
 
 
+_NONSENSE: Final = 0.2
+"""So many words of made-up tools mean nothing, as to a model every word does that it never saw."""
 _VERBS: Final = _split(_TEXTS["verbs"])
 _NOUNS: Final = _split(_TEXTS["nouns"])
 _SENTENCES: Final = Phrasings.of(_TEXTS["sentences"]["plain"])
@@ -74,8 +76,9 @@ def made_up_offer(scene: Scene, *, held: bool, like: Offer | None = None) -> Off
     verb, noun = random.choice(_VERBS[held]), random.choice(_NOUNS[held])
     if like and like.invention:
         verb, noun = random.choice(((like.invention.verb, noun), (verb, like.invention.noun)))
-    elif random.random() < 0.12:
-        noun = _nonsense(random, held)
+    else:
+        noun = _nonsense(random, held) if random.random() < _NONSENSE else noun
+        verb = _nonsense(random, held) if random.random() < _NONSENSE / 2 else verb
     kinds = _parameter_kinds(random, held=held)
     parameters = tuple(Parameter(name, kind.type) for name, kind in kinds.items())
     name, description = _named(random, held=held, verb=verb, noun=noun)
@@ -87,16 +90,16 @@ def _parameter_kinds(random: Random, *, held: bool) -> dict[str, ParameterKind]:
     count = random.choices((0, 1, 2, 3), (12, 48, 32, 8))[0]
     kinds = {}
     for kind in random.sample(_KINDS, count):
-        is_word = random.random() > 0.08 and kind.names[held]
+        is_word = random.random() > _NONSENSE and kind.names[held]
         kinds[random.choice(kind.names[held]) if is_word else _nonsense(random, held)] = kind
     return kinds
 
 
 def _nonsense(random: Random, held: bool) -> str:
-    word = nonsense_word(random)
-    while _is_held(word) != held:
-        word = nonsense_word(random)
-    return word
+    while True:
+        word = random.choice((nonsense_word, invented_name))(random).lower()
+        if _is_held(word) == held:
+            return word
 
 
 def _named(random: Random, *, held: bool, verb: str, noun: str) -> tuple[str, str]:
@@ -108,7 +111,7 @@ def _named(random: Random, *, held: bool, verb: str, noun: str) -> tuple[str, st
         return _nonsense(random, held), description
     name = random.choice((f"{verb}_{noun}", f"{verb}_{noun}", f"{verb}_{noun}", f"{noun}_{verb}",
                           f"{verb}_the_{noun}", f"{verb}_{noun}_now"))  # fmt: skip
-    return name, description if random.random() < 0.6 else ""
+    return name, description if random.random() < 0.95 else ""
 
 
 def request_of_made_up(scene: Scene, invention: Invention) -> Request:
