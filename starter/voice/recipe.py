@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from rich.console import Console
 from rich.progress import track
 
@@ -13,8 +11,8 @@ from starter.voice import export, flite, rows, texts, training
 
 __all__ = ["make"]
 
-_SENTENCES = 12_000
-"""Nine hours of speech: a seventh of an hour of one core to make, 1.5 GB in memory."""
+_SENTENCES = 8_000
+"""Six hours of speech: seven minutes of one core to make, 1.5 GB in memory."""
 
 
 def make(order: Order, console: Console) -> None:
@@ -24,8 +22,7 @@ def make(order: Order, console: Console) -> None:
         RecipeError: If flite is missing, the disk is full, or a checkpoint does not fit.
     """
     flite.require()
-    learnt = _rows(order, console)
-    network = training.train(order, learnt, console)
+    network = training.train(order, _rows(order, console), console)
     export.export(network, order.export)
     console.print(f"the voice is in {order.export}")
 
@@ -34,15 +31,15 @@ def _rows(order: Order, console: Console) -> list[rows.Row]:
     console.print("voice: choosing sentences")
     chosen = texts.sentences(_SENTENCES, order.build, order.seed)
     folder = order.work / "voice-rows"
-    done = 0
-    counts = rows.write_rows(
-        chosen, folder, processes=max(order.threads, (os.cpu_count() or 2) // 2)
-    )
-    for count in track(counts, "flite reads them", total=len(chosen) // rows.PART_SENTENCES + 2,
-                       console=console):  # fmt: skip
-        done = count
+    parts = -(-len(chosen) // rows.PART_SENTENCES)
+    counts = rows.write_rows(chosen, folder, order.threads)
+    for _ in track(counts, "voice: flite reads", total=parts + 1, console=console):
+        pass
     found = rows.read_rows(chosen, folder)
     if not found:
-        message = f"none of {done} sentences can be learnt from; is flite's slt complete?"
+        message = (
+            f"flite and espeak read none of {len(chosen)} sentences alike; "
+            "install Debian's libflite1 and piper-tts 1.8"
+        )
         raise RecipeError(message)
     return found
