@@ -33,8 +33,6 @@ _HIGHEST: Final = frames.SAMPLE_RATE / 2 - 200
 _PITCHES: Final = (60.0, 400.0)
 _NOISE_FRAMES: Final = 800
 _NOISE_BINS: Final = frames.HOP + 1
-_NOISE_LEVEL: Final = math.sqrt(4 / 3)
-"""Overlapped windows (Hann) of independent noise have three quarters of a single one's power."""
 _ENVELOPE_BINS: Final = 640
 """Of the table in which the harmonics' amplitudes are looked up: 12.5 Hz each."""
 
@@ -58,8 +56,8 @@ class Vocoder(nn.Module):
         times = torch.arange(window, dtype=torch.float64)
         bins = torch.arange(_NOISE_BINS, dtype=torch.float64)
         angles = 2 * math.pi * bins[:, None] * times / window
-        shape = torch.hann_window(window, dtype=torch.float64)
-        scale = _NOISE_LEVEL * math.sqrt(2 / window)
+        shape = torch.sin(math.pi * times / window)  # overlapped halves keep the power constant
+        scale = math.sqrt(2 / window)
         self._keep("noise_cosines", torch.cos(angles) * shape * scale)
         self._keep("noise_sines", torch.sin(angles) * shape * scale)
         hertz = bins.numpy() * frames.SAMPLE_RATE / window

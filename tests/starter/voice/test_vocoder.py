@@ -57,3 +57,10 @@ def test_a_window_needs_its_neighbours() -> None:
     whole, _ = vocoder(spoken, START, BEGIN)
     alone, _ = vocoder(spoken[10:], START, BEGIN)
     assert not torch.allclose(alone, whole[10 * frames.HOP :], atol=1e-2)
+
+
+def test_noise_does_not_beat_with_the_frames() -> None:
+    samples, _ = Vocoder()(flat(790, voiced=False), START, BEGIN)
+    power = samples.reshape(-1, frames.HOP).square().mean(0)[: frames.HOP // 8 * 8]
+    eighths = power.reshape(8, -1).mean(1)
+    assert float(eighths.max() / eighths.min()) < 1.1
