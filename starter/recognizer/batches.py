@@ -165,10 +165,9 @@ class Composer:
         return self._augmentation.channel(raw, self._random)
 
     def _nobody(self, longest: int) -> tuple[Row, Spectrum]:
-        raw = self._backgrounds.instead(longest)
-        return Row(raw, (), (), (), self._rows.prompt(), 0, is_speech=False), normalized(
-            np.maximum(raw, -10)
-        )
+        raw = np.maximum(self._backgrounds.instead(longest), -10)
+        row = Row(raw, (), (), (), self._rows.prompt(), 0, is_speech=False)
+        return row, normalized(raw)
 
     def _padded(self, spectra: Sequence[Spectrum]) -> Spectrum:
         longest = max(map(len, spectra))
