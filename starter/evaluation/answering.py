@@ -144,7 +144,7 @@ def questions(
     per_behaviour: int = _PER_BEHAVIOUR,
     seed: int = _SEED,
 ) -> Iterator[Question]:
-    """Yield so many questions.
+    """Yield so many questions, none twice.
 
     Args:
         split: See `starter.dialogues.generator.dialogue`.
@@ -154,13 +154,16 @@ def questions(
         per_behaviour: At most so many of each, so that rare ones count as much as frequent ones.
         seed: Of the dialogues; none that a training uses.
     """
-    drawn, seen = random.Random(f"{seed} {split} {kind}"), Counter[str]()
+    drawn = random.Random(f"{seed} {split} {kind}")
+    number, asked = Counter[str](), set[str]()
     while True:
         for question in filter(wanted, _places(dialogue(drawn, split, kind, noise=False))):
-            if seen.total() >= items:
+            if number.total() >= items:
                 return
-            if seen[question.behaviour] < per_behaviour:
-                seen[question.behaviour] += 1
+            same = f"{question.asked} -> {question.expected}"
+            if number[question.behaviour] < per_behaviour and same not in asked:
+                number[question.behaviour] += 1
+                asked.add(same)
                 yield question
 
 

@@ -47,8 +47,13 @@ _WHITE_DB: Final = 10.0
 _BABBLE_DB: Final = 15.0
 _JOINED: Final = 200
 _PARTS: Final = 4
+"""Sentences in one utterance."""
 _WORDS: Final = re.compile(r"[A-Z][A-Za-z ,.?!'-]{1,119}")
+"""Answers that the voice is tested with: words alone, to be said in one go."""
+_OTHERS: Final = 40
+"""Utterances that babble is made of."""
 _LETTERS: Final = 28
+"""Sentences that are joined have at least so many, for four of them to last 10 s."""
 _PAUSES: Final = (0.25, 0.7)
 _SECONDS: Final = (10.0, 27.0)
 
@@ -154,7 +159,8 @@ def _texts(name: str, definition: _Definition, bench: Bench) -> Iterator[str]:
 def _disturbed(name: str, clean: Sequence[Spoken]) -> Iterator[Utterance]:
     noise = np.random.default_rng([_SEED, DISTURBED.index(name)])
     for at, one in enumerate(clean):
-        yield _heard_through(name, one, noise, clean[at - 40 : at] or clean[at + 1 : at + 40])
+        others = [*clean[at + 1 :], *clean[:at]][:_OTHERS]
+        yield _heard_through(name, one, noise, others)
 
 
 def _heard_through(

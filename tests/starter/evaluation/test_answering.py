@@ -9,6 +9,7 @@ def test_questions_are_the_same_every_time_and_no_behaviour_outweighs_the_others
     asked = list(questions("held_values", None, 80, per_behaviour=5))
     assert len(asked) == 80
     assert Counter(one.behaviour for one in asked).most_common(1)[0][1] <= 5
+    assert len({(one.asked, repr(one.expected)) for one in asked}) == 80
     assert asked == list(questions("held_values", None, 80, per_behaviour=5))
     assert asked != list(questions("held_values", None, 80, per_behaviour=5, seed=1))
     assert all(one.dialogue.messages[one.at].supervised for one in asked)
