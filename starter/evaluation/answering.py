@@ -2,6 +2,8 @@
 
 Dialogues come from the generator that training uses, with seeds of their own. Every supervised
 answer is asked for after the dialogue before it as it was written, so that each is judged alone.
+An answer is what is said, or a call of a tool of a known kind; calls of tools that nobody has heard
+of have a row of their own.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pipeline.errors import EngineError
 from starter.dialogues.conversation import Dialogue, Expected, ToolCall
 from starter.dialogues.generator import dialogue
 from starter.dialogues.judging import judge, parse_calls
+from starter.dialogues.made_up_tools import MADE_UP
 from starter.dialogues.phrasings import Split
 from starter.errors import RecipeError
 from starter.evaluation.assistant import Assistant
@@ -31,8 +34,10 @@ from starter.evaluation.test_sets import TRAINED_VOICES
 __all__ = ["Answer", "Question", "answers", "ask", "measure", "questions"]
 
 _ITEMS: Final = 400
-_PER_BEHAVIOUR: Final = 25
+_SHARE: Final = 30
+"""No behaviour has more than a thirtieth of a set, so that rare ones count, too."""
 _CALL_BEGINS: Final = "<tool_call>"
+_MADE_UP: Final = f"tool call: {MADE_UP}"
 _SEED: Final = 20261121
 _SETS: Final[Mapping[str, tuple[Split, str | None]]] = {
     "answers-values": ("held_values", None),
@@ -125,9 +130,9 @@ def answers(key: str, bench: Bench) -> list[Answer]:
     if key.startswith("tools-"):
         asked = list(questions(split, kind, number, wanted=_is_call, per_behaviour=number))
     elif key == "answers-heard":
-        asked = _spoken(list(questions(split, kind, number, wanted=_is_asked_by_user)), bench)
+        asked = _spoken(list(questions(split, kind, number, wanted=_is_spoken)), bench)
     else:
-        asked = list(questions(split, kind, number))
+        asked = list(questions(split, kind, number, wanted=_needs_no_made_up_tool))
     assistant = Assistant(bench.models.language_model)
     try:
         return [ask(assistant, one) for one in bench.each(key, asked)]
@@ -141,7 +146,7 @@ def questions(
     items: int,
     *,
     wanted: Callable[[Question], bool] = lambda question: True,
-    per_behaviour: int = _PER_BEHAVIOUR,
+    per_behaviour: int | None = None,
     seed: int = _SEED,
 ) -> Iterator[Question]:
     """Yield so many questions, none twice.
@@ -151,17 +156,18 @@ def questions(
         kind: The same.
         items: How many.
         wanted: Which ones count.
-        per_behaviour: At most so many of each, so that rare ones count as much as frequent ones.
+        per_behaviour: At most so many of each; None: a thirtieth of all, so that rare ones count.
         seed: Of the dialogues; none that a training uses.
     """
     drawn = random.Random(f"{seed} {split} {kind}")
+    most = max(2, items // _SHARE) if per_behaviour is None else per_behaviour
     number, asked = Counter[str](), set[str]()
     while True:
         for question in filter(wanted, _places(dialogue(drawn, split, kind, noise=False))):
             if number.total() >= items:
                 return
             same = f"{question.asked} -> {question.expected}"
-            if number[question.behaviour] < per_behaviour and same not in asked:
+            if number[question.behaviour] < most and same not in asked:
                 number[question.behaviour] += 1
                 asked.add(same)
                 yield question
@@ -171,8 +177,14 @@ def _is_call(question: Question) -> bool:
     return question.expected.call is not None
 
 
-def _is_asked_by_user(question: Question) -> bool:
-    return question.dialogue.messages[question.at - 1].role == "user"
+def _needs_no_made_up_tool(question: Question) -> bool:
+    """Calls of tools that nobody has heard of have a row of their own."""
+    return question.behaviour != _MADE_UP
+
+
+def _is_spoken(question: Question) -> bool:
+    by_user = question.dialogue.messages[question.at - 1].role == "user"
+    return by_user and _needs_no_made_up_tool(question)
 
 
 def _places(dialogue: Dialogue) -> Iterator[Question]:
