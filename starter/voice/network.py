@@ -42,7 +42,9 @@ class Sizes:
         encoder: Dilation of each convolution of the first stack.
         decoder: Of the second.
         width: Taps of a convolution.
-        last_width: Taps of the last layer.
+        last_width: Taps of the last layer. Five instead of one come nearer to the frames (error
+            0.28 against 0.32), but blur them: pocketsphinx makes 1.13 instead of 1.05 times the
+            errors that it makes on the voice which is learnt from.
     """
 
     symbols: int
@@ -51,7 +53,7 @@ class Sizes:
     encoder: tuple[int, ...] = (1, 1, 2, 4)
     decoder: tuple[int, ...] = (1, 2, 4, 1, 2, 1)
     width: int = 5
-    last_width: int = 5
+    last_width: int = 1
 
     def shape(self) -> dict[str, Any]:
         """Return what a checkpoint says about its shape."""

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -85,8 +86,9 @@ class _Training:
     def __init__(self, order: Order, rows: Sequence[Row], machine: Machine) -> None:
         self._order, self._machine = order, machine
         held_back = min(_HELD_BACK, max(len(rows) // 10, 1))
-        kept, start = self._kept()
-        self._network = start or _new_network(rows)
+        kept, start = _found(order.checkpoint), _found(order.start_from)
+        begun = kept or start
+        self._network = begun.network if begun else _new_network(rows)
         self._measured = [prepared(row, self._network) for row in rows[:held_back]]
         self._learnt = [prepared(row, self._network) for row in rows[held_back:]]
         self._network.to(machine.device)
@@ -98,21 +100,13 @@ class _Training:
         self._average = MovingAverage(self._network, _AVERAGING)
         self._curve = LearningCurve(order.curve)
         self._weights = _weights().to(machine.device)
-        self._progress = dict(kept.progress) if kept else {}
-        self._lineage = kept.lineage if kept else (_line(order, start is not None),)
-        if kept and kept.optimizer:
-            self._restore(kept)
+        self._progress = dict(kept.checkpoint.progress) if kept else {}
+        self._lineage = _lineage(order, kept, start)
+        if kept and kept.checkpoint.optimizer:
+            self._restore(kept.checkpoint)
         self._spent_before = self._progress.get("seconds", 0.0)
         self.budget = Budget(order.minutes * 60, self._spent_before)
         self._steps = int(self._progress.get("steps", 0))
-
-    def _kept(self) -> tuple[Checkpoint | None, Acoustic | None]:
-        """Return the checkpoint of this run, if any, and the network to begin with, if any."""
-        for path in (self._order.checkpoint, self._order.start_from):
-            if path is not None and path.exists():
-                found = load_checkpoint(path, kind="voice")
-                return (found if path == self._order.checkpoint else None), acoustic_of(found, path)
-        return None, None
 
     def _restore(self, kept: Checkpoint) -> None:
         names = dict(self._network.named_parameters())
@@ -235,10 +229,28 @@ class _Training:
         save_checkpoint(checkpoint, self._order.checkpoint)
 
 
-def _line(order: Order, goes_on: bool) -> str:
-    """Say in a line what made the weights."""
-    beginning = f"from {order.start_from.name}" if goes_on and order.start_from else "from nothing"
-    return f"{order.build}, {order.minutes:g} min, seed {order.seed}, {beginning}"
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A checkpoint and its network."""
+
+    checkpoint: Checkpoint
+    network: Acoustic
+
+
+def _found(path: Path | None) -> _Found | None:
+    """Return what lies at a path, if anything does."""
+    if path is None or not path.exists():
+        return None
+    checkpoint = load_checkpoint(path, kind="voice")
+    return _Found(checkpoint, acoustic_of(checkpoint, path))
+
+
+def _lineage(order: Order, kept: _Found | None, start: _Found | None) -> tuple[str, ...]:
+    """Say what made the weights, a line for each run."""
+    if kept:
+        return kept.checkpoint.lineage
+    line = f"{order.build}, {order.minutes:g} min, seed {order.seed}"
+    return (*start.checkpoint.lineage, line) if start else (line,)
 
 
 def _new_network(rows: Sequence[Row]) -> Acoustic:

@@ -88,7 +88,9 @@ def test_a_checkpoint_of_another_part_is_refused(order: Order) -> None:
 
 def test_the_last_layer_is_solved_where_the_states_tell_the_frames() -> None:
     torch.manual_seed(2)
-    network = Acoustic(Sizes(max(phones.identifiers().values()) + 1, 12, 32, (1,), (1,))).eval()
+    network = Acoustic(
+        Sizes(max(phones.identifiers().values()) + 1, 12, 32, (1,), (1,), last_width=3)
+    ).eval()
     sentences = [prepared(row, network) for row in rows(30)]
     fit_last_layer(network, sentences, "cpu")
     batch = batch_of(sentences[:4])
