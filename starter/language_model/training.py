@@ -122,7 +122,7 @@ class Training:
         curve: LearningCurve,
         saved: tuple[Path, str, tuple[str, ...]],
     ) -> None:
-        """Train until the budget is used up or somebody asks to stop.
+        """Train until the budget is used up or somebody asks to stop; a step at least.
 
         Args:
             texts: What to learn and to look at.
@@ -140,7 +140,7 @@ class Training:
         looks = self._fixed(texts)
         with interruptible(budget), _bar(console) as bar:
             task = bar.add_task("language model", total=budget.seconds)
-            while not budget.over:
+            while not rounds.begun or not budget.over:
                 rounds.add(self._step(source, budget))
                 self._show(bar, task, rounds, budget)
                 if rounds.look_is_due:
@@ -243,6 +243,10 @@ class _Rounds:
         loss, tokens = step
         self.loss = loss if not self._tokens else 0.95 * self.loss + 0.05 * loss
         self._tokens += tokens
+
+    @property
+    def begun(self) -> bool:
+        return self._tokens > 0
 
     @property
     def tokens_per_second(self) -> float:

@@ -22,7 +22,7 @@ _TEXTS = Texts(small.dialogue, {"seen": small.dialogue}, dialogues=8)
 _RECIPE = Recipe(small.sizes(340), Plan(batch_tokens=300), vocabulary_dialogues=100)
 _QUIET = Console(quiet=True)
 _MOMENT = 0.01
-"""Minutes: some steps."""
+"""Minutes: a step at least."""
 
 
 def _order(
@@ -37,7 +37,8 @@ def test_an_order_begins_from_nothing_and_goes_on_where_it_stopped(tmp_path: Pat
     first = load_checkpoint(order.checkpoint, kind="language-model")
     assert (order.export / FILE_NAME).read_bytes()[:4] == b"GGUF"
     assert first.lineage == ("2 layers, 340 tokens",)
-    make_from(_TEXTS, _order(tmp_path, 3 * _MOMENT), _QUIET, _RECIPE)
+    minutes = first.progress["seconds"] / 60 + _MOMENT
+    make_from(_TEXTS, _order(tmp_path, minutes), _QUIET, _RECIPE)
     second = load_checkpoint(order.checkpoint, kind="language-model")
     assert second.progress["steps"] > first.progress["steps"]
     assert second.shape == first.shape
