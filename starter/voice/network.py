@@ -43,7 +43,7 @@ class Sizes:
         decoder: Of the second.
         width: Taps of a convolution.
         last_width: Taps of the last layer. Five instead of one come nearer to the frames (error
-            0.28 against 0.32), but blur them: pocketsphinx makes 1.13 instead of 1.05 times the
+            0.28 against 0.32), but blur them: pocketsphinx makes 1.13 instead of 1.06 times the
             errors that it makes on the voice which is learnt from.
     """
 
