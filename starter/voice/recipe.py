@@ -21,8 +21,11 @@ def make(order: Order, console: Console) -> None:
     Raises:
         RecipeError: If flite is missing, the disk is full, or a checkpoint does not fit.
     """
-    flite.require()
-    network = training.train(order, _rows(order, console), console)
+    if order.minutes > 0:
+        flite.require()
+        network = training.train(order, _rows(order, console), console)
+    else:
+        network = training.trained(order)
     export.export(network, order.export)
     console.print(f"the voice is in {order.export}")
 

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from starter.errors import RecipeError
 from starter.order import Order
 from starter.training.averaging import MovingAverage
 from starter.training.budget import Budget, interruptible
@@ -28,7 +29,7 @@ from starter.voice.fitting import fit_last_layer
 from starter.voice.network import SUBFRAMES, Acoustic, Sizes
 from starter.voice.rows import Row
 
-__all__ = ["train"]
+__all__ = ["train", "trained"]
 
 _LOOK_SECONDS: Final = 120.0
 """Between looks: a measurement on sentences that are not trained on, and a checkpoint."""
@@ -80,6 +81,19 @@ def train(order: Order, rows: Sequence[Row], console: Console) -> Acoustic:
     return training.finished()
 
 
+def trained(order: Order) -> Acoustic:
+    """Return what was trained before: the order's checkpoint, or else the one to begin from.
+
+    Raises:
+        RecipeError: If there is neither, or it does not fit.
+    """
+    found = _found(order.checkpoint) or _found(order.start_from)
+    if found is None:
+        message = f"nothing is trained yet: there is no {order.checkpoint}; give some --minutes"
+        raise RecipeError(message)
+    return found.network
+
+
 class _Training:
     """One run: the network, what moves it, and how far it has come."""
 
@@ -119,7 +133,9 @@ class _Training:
 
     def run(self, console: Console) -> None:
         """Train until the budget is over, looking now and then."""
-        if not self._steps and not self.budget.over:
+        if self.budget.over:
+            return
+        if not self._steps:
             fit_last_layer(self._network, self._learnt[:_FITTED], self._machine.device)
             self._average = MovingAverage(self._network, _AVERAGING)
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

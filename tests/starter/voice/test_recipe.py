@@ -3,6 +3,7 @@ from __future__ import annotations
 import ctypes
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,16 @@ def test_without_flite_nothing_is_made(order: Order, monkeypatch: pytest.MonkeyP
     with pytest.raises(RecipeError, match="libflite1"):
         recipe.make(order, Console(file=io.StringIO()))
     assert not order.work.exists()
+
+
+def test_no_minutes_export_what_was_trained(order: Order) -> None:
+    nothing = replace(order, minutes=0.0)
+    recipe.make(nothing, Console(file=io.StringIO()))
+    assert sorted(path.name for path in order.export.iterdir()) == sorted(FILES)
+    assert not (order.work / "voice-rows").exists()
+
+
+def test_no_minutes_and_nothing_trained_is_said(order: Order) -> None:
+    nothing = replace(order, minutes=0.0, start_from=None)
+    with pytest.raises(RecipeError, match=r"nothing is trained yet.*--minutes"):
+        recipe.make(nothing, Console(file=io.StringIO()))
