@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
-import tomlkit
 from rich.console import Console
-from tomlkit.items import Table
 
 from starter.errors import RecipeError
 from starter.order import CHECKPOINTS, MODELS, Order
@@ -40,12 +39,12 @@ def install(
     """
     files = _exported(order.export)
     target = models / order.part
+    record_files(catalogue, f"starter-{order.part}", files)
     fresh = target.with_name(f".{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(order.export, fresh)
     shutil.rmtree(target, ignore_errors=True)
     fresh.replace(target)
-    record_files(catalogue, f"starter-{order.part}", files)
     console.print(
         f"installed {len(files)} files in {target}; now: python -m benchmarks.models_page"
     )
@@ -63,22 +62,25 @@ def _exported(folder: Path) -> dict[str, Path]:
 
 
 def record_files(catalogue: Path, model: str, files: dict[str, Path]) -> None:
-    """Write names, sizes and hashes of a model's files into a catalogue, keeping all else as is."""
-    document = tomlkit.parse(catalogue.read_text(encoding="utf-8"))
-    models = document["models"]
-    assert isinstance(models, Table)
-    table = models[model]["files"]
-    assert isinstance(table, Table)
-    for name in [name for name in table if name not in files]:
-        del table[name]
-    for name, path in files.items():
-        entry = tomlkit.inline_table()
-        entry["bytes"] = path.stat().st_size
-        entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        table[name] = entry
+    """Write names, sizes and hashes of a model's files into a catalogue; all else stays as it is.
+
+    Raises:
+        RecipeError: If the catalogue does not list the model's files, one in a line.
+    """
+    text = catalogue.read_text(encoding="utf-8")
+    table = re.compile(rf'(^\[models\.{re.escape(model)}\.files\]\n)(?:"[^\n]*\n)+', re.MULTILINE)
+    lines = "".join(_entry(name, path.read_bytes()) for name, path in files.items())
+    changed, found = table.subn(lambda match: match[1] + lines, text)
+    if found != 1:
+        raise RecipeError(f"{catalogue} has no table [models.{model}.files] with files in it")
     partial = catalogue.with_suffix(".partial")
-    partial.write_text(tomlkit.dumps(document), encoding="utf-8")
+    partial.write_text(changed, encoding="utf-8")
     partial.replace(catalogue)
+
+
+def _entry(name: str, content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    return f'"{name}" = {{ bytes = {len(content)}, sha256 = "{digest}" }}\n'
 
 
 def keep_checkpoint(order: Order, console: Console, *, folder: Path = CHECKPOINTS) -> None:

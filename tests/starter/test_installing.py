@@ -27,6 +27,8 @@ path = "starter/models/voice/starter.onnx"
 "starter.onnx" = { bytes = 1, sha256 = "00" }
 "gone.json" = { bytes = 2, sha256 = "11" }
 
+# What comes next.
+
 [models.other.files]  # this, too
 "x" = { bytes = 3, sha256 = "22" }
 """
@@ -60,6 +62,7 @@ def test_files_and_hashes_are_replaced_and_the_rest_of_the_catalogue_kept(
     text = catalogue.read_text(encoding="utf-8")
     assert text.startswith("# Kept.\n")
     assert "# this, too" in text
+    assert text.index("added.onnx") < text.index("# What comes next.")
     models = tomllib.loads(text)["models"]
     assert models["starter-voice"]["files"] == {
         "starter.onnx": {"bytes": 3, "sha256": hashlib.sha256(b"new").hexdigest()},
@@ -91,3 +94,13 @@ def test_a_kept_checkpoint_is_half_as_large_and_has_no_optimizer(order, tmp_path
     assert kept.optimizer == {}
     assert kept.weights["a"].dtype == torch.float16
     assert path.stat().st_size < 100_000
+
+
+def test_a_catalogue_that_does_not_know_the_model_is_left_alone(order, catalogue, tmp_path):
+    order.export.mkdir(parents=True)
+    (order.export / "starter.onnx").write_bytes(b"new")
+    catalogue.write_text("[models.other]\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"no table \[models\.starter-voice\.files\]"):
+        installing.install(order, Console(quiet=True), catalogue=catalogue, models=tmp_path)
+    assert catalogue.read_text(encoding="utf-8") == "[models.other]\n"
+    assert not (tmp_path / "voice").exists()
