@@ -2,8 +2,8 @@
 
 * ``starter.onnx``: the whole voice in one graph, under Piper's contract, and ``starter.onnx.json``.
   Its one ``Ceil`` node holds the steps of each id, where Piper's alignment is read.
-* ``starter-frames.onnx``: ids to frames and steps.
-* ``starter-vocoder.onnx``: a window of frames to samples. STREAMING.md is the contract of both.
+* ``starter.onnx.frames``: ids to frames and steps.
+* ``starter.onnx.vocoder``: a window of frames to samples. STREAMING.md is the contract of both.
 
 torch's exporter by tracing is used (``dynamo=False``): its newer one needs further packages.
 """
@@ -32,8 +32,8 @@ __all__ = ["FILES", "acoustic_of", "export"]
 FILES: Final = (
     "starter.onnx",
     "starter.onnx.json",
-    "starter-frames.onnx",
-    "starter-vocoder.onnx",
+    "starter.onnx.frames",
+    "starter.onnx.vocoder",
 )
 _OPSET: Final = 17
 _EXAMPLE: Final = "həlˈoʊ, ɪz ɪt?"

@@ -114,8 +114,8 @@ def test_the_length_scale_stretches_the_speech(voice: Run) -> None:
 def test_the_halves_in_windows_give_what_the_whole_gives(
     folder: Path, voice: Run, size: int
 ) -> None:
-    framing = session((folder / "starter-frames.onnx").read_bytes())
-    vocoder = session((folder / "starter-vocoder.onnx").read_bytes())
+    framing = session((folder / "starter.onnx.frames").read_bytes())
+    vocoder = session((folder / "starter.onnx.vocoder").read_bytes())
     whole = voice.run(None, inputs(TEXT))[0].reshape(-1)
     spoken, steps = framing.run(None, inputs(TEXT))
     assert len(spoken) - 2 == steps.sum() * STEP / frames.HOP
