@@ -229,7 +229,9 @@ def starter_voice(path: Path | None = None) -> Say:
     from piper import PiperVoice, SynthesisConfig
 
     path = (
-        Path(__file__).parents[1] / "starter" / "models" / "voice" / "starter.onnx" if path is None else path
+        Path(__file__).parents[1] / "starter" / "models" / "voice" / "starter.onnx"
+        if path is None
+        else path
     )
     voice = PiperVoice.load(path)
     if voice.config.sample_rate != SAMPLE_RATE:
