@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from starter.recognizer.batches import IGNORED, packed  # noqa: E402
 from starter.recognizer.rows import LONGEST, Mixture, Rows, joined  # noqa: E402
 from starter.recognizer.utterances import Speech, Utterance, is_for_development  # noqa: E402
-from starter.speech.shards import Row  # noqa: E402
+from starter.speech.shards import Row, write_shard  # noqa: E402
 from tests.starter.recognizer.tiny import (  # noqa: E402
     PHONES,
     TEXTS,
@@ -149,6 +149,24 @@ def test_the_measuring_build_leaves_out_what_it_must_not_know(tmp_path: Path) ->
     heard = [*speech.training, *speech.development]
     assert {each.voice for each in heard} == {"flite:slt"}
     assert len(heard) == 40 - 5 - 4, "five rows are of rms, four others held"
+
+
+def test_a_sentence_of_a_held_out_template_is_left_out_however_its_row_is_marked(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        Row(text, ("a",), "flite:slt", 0.6, 80, "grammar", False)
+        for text in ("Remove milk from the list.", "Hello.")
+    ]
+    spectra = [np.full((80, 80), -3, np.float16)] * 2
+    write_shard(tmp_path / "train_1_0000", rows, spectra)
+    heard = {}
+    for build in ("shipped", "measuring"):
+        speech = Speech(tmp_path, build, tokens(), PHONES)
+        speech.load()
+        heard[build] = {each.text for each in [*speech.training, *speech.development]}
+    assert heard["measuring"] == {"Hello."}
+    assert heard["shipped"] == {"Hello.", "Remove milk from the list."}
 
 
 def test_shards_that_appear_later_are_taken_in(tmp_path: Path) -> None:
