@@ -34,7 +34,8 @@ async def test_a_device_talks_to_parley_and_interrupts_it():
     async with peer_server(PARLEY_HERE, BRISK) as server:
         found = await solo(server, BRISK, 2)
         first, last = found.turns
-        assert not first.is_whole(BRISK.reply_samples)
+        # How much of it was heard depends on the machine's pace, but some was cut off.
+        assert 0 < first.samples < last.samples
         assert last.is_whole(BRISK.reply_samples)
         for turn in found.turns:
             assert turn.first_audio_s is not None
