@@ -6,7 +6,6 @@ written. The output matrix is left out: llama.cpp then takes the embedding, to w
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -14,10 +13,10 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from starter.errors import RecipeError
 from starter.language_model.network import Sizes
 from starter.language_model.tokenizer import CONTROL_MARKS, TAGS, Vocabulary
 from starter.training.checkpoint import Checkpoint
+from starter.training.exporting import whole_folder
 
 __all__ = ["FILE_NAME", "Precision", "export", "write_gguf"]
 
@@ -35,17 +34,8 @@ def export(checkpoint: Checkpoint, folder: Path) -> None:
     Raises:
         RecipeError: If it cannot be written.
     """
-    partial = folder.with_name(f"{folder.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    with whole_folder(folder) as partial:
         write_gguf(checkpoint, partial / FILE_NAME, "q8_0")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        message = f"cannot write the model to {folder} ({error}); free some space, then go on"
-        raise RecipeError(message) from error
 
 
 def write_gguf(checkpoint: Checkpoint, path: Path, precision: Precision) -> None:

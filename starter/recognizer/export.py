@@ -8,7 +8,6 @@ values of cross-attention in another.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,9 +16,9 @@ import numpy as np
 import orjson
 import torch
 
-from starter.errors import RecipeError
 from starter.recognizer.network import Attention, FeedForward, Recognizer
 from starter.recognizer.tokenizer import Tokens
+from starter.training.exporting import whole_folder
 
 __all__ = ["export"]
 
@@ -58,10 +57,7 @@ def export(
     Raises:
         RecipeError: If the folder cannot be written.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    with whole_folder(folder, "the model") as partial:
         spec = _specification(network, tokens)
         spec.validate()
         spec.optimize(None if quantization == "float32" else quantization)
@@ -69,12 +65,6 @@ def export(
         (partial / "tokenizer.json").write_text(tokens.document, encoding="utf-8")
         front_end = orjson.dumps(_FRONT_END, option=orjson.OPT_INDENT_2)
         (partial / "preprocessor_config.json").write_bytes(front_end + b"\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        message = f"cannot write the model {folder} ({error}); free some space, then export again"
-        raise RecipeError(message) from error
 
 
 def _specification(network: Recognizer, tokens: Tokens) -> _Native:

@@ -11,7 +11,6 @@ torch's exporter by tracing is used (``dynamo=False``): its newer one needs furt
 from __future__ import annotations
 
 import json
-import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import nn
 
 from starter.errors import RecipeError
 from starter.training.checkpoint import Checkpoint, require_shapes
+from starter.training.exporting import whole_folder
 from starter.voice import frames, phones
 from starter.voice.network import STEP, Acoustic, Sizes
 from starter.voice.speaking import Framing, Speaking
@@ -62,19 +62,10 @@ def export(network: Acoustic, folder: Path) -> None:
     Raises:
         RecipeError: If the folder cannot be written.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    with whole_folder(folder, "the voice into") as partial:
         _write_graphs(network, partial)
         description = json.dumps(_description(), ensure_ascii=False)
         (partial / FILES[1]).write_text(description, encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        message = f"cannot write the voice into {folder} ({error}); free some space, then go on"
-        raise RecipeError(message) from error
 
 
 def _write_graphs(network: Acoustic, folder: Path) -> None:
