@@ -22,6 +22,7 @@ from pipeline.errors import ModelError, OtherModel
 from pipeline.models.formats import check_model
 from pipeline.models.formats.ctranslate2 import FILES
 from pipeline.models.formats.gguf import split_of
+from pipeline.models.formats.piper import HALVES
 
 __all__ = ["KIND", "described", "models_in"]
 
@@ -143,7 +144,8 @@ def _voices(folder: Folder, names: Sequence[str]) -> Iterator[Found | Skipped]:
     voices = [each for each in names if each.endswith(".onnx") and f"{each}.json" in names]
     card = folder.files.get(_CARD) if len(voices) == 1 else None
     for name in voices:
-        parts = [name, f"{name}.json", *([_CARD] if card else [])]
+        halves = [half for ending in HALVES if (half := f"{name}{ending}") in names]
+        parts = [name, f"{name}.json", *halves, *([_CARD] if card else [])]
         licence = of_piper_card(card) if card else UNKNOWN
         licence = first_known(licence, _licence(folder))
         yield _model(folder, name, "piper", folder.path / name, parts, licence)

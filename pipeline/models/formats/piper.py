@@ -18,7 +18,10 @@ from pipeline.models.formats.cursor import printable
 from pipeline.models.formats.json_file import json_object
 from pipeline.models.formats.onnx import Onnx, Port, read_onnx
 
-__all__ = ["PiperVoice", "config_of", "read_piper"]
+__all__ = ["HALVES", "PiperVoice", "config_of", "read_piper"]
+
+HALVES: Final = (".frames", ".vocoder")
+"""Endings that follow the network's name: a voice for streaming has it in two halves as well."""
 
 _MAX_CONFIG: Final = 1 << 22
 _FLOAT32, _INT64 = 1, 7
@@ -35,7 +38,7 @@ class PiperVoice:
     """A voice.
 
     Attributes:
-        files: Names of its two files, the network first.
+        files: Names of its files: the network, its description, its halves if they are there.
         sample_rate: Hz.
         language: BCP 47 tag.
         espeak_voice: Whose rules spell its phonemes.
@@ -84,7 +87,7 @@ def read_piper(path: Path) -> PiperVoice:
     _check_inputs(path, network, speakers)
     audio = reader.table("audio")
     return PiperVoice(
-        files=(path.name, config.name),
+        files=(path.name, config.name, *_halves(path)),
         sample_rate=rate,
         language=_language(reader, espeak),
         espeak_voice=espeak,
@@ -93,6 +96,11 @@ def read_piper(path: Path) -> PiperVoice:
         has_durations="Ceil" in network.operators,
         weight_bytes=network.weight_bytes,
     )
+
+
+def _halves(path: Path) -> tuple[str, ...]:
+    names = tuple(f"{path.name}{ending}" for ending in HALVES)
+    return names if all(path.with_name(name).is_file() for name in names) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,14 @@ def test_a_real_voice_is_described():
     assert (found.speakers, found.quality, found.has_durations) == (1, "x_low", True)
 
 
+def test_the_halves_of_a_voice_for_streaming_belong_to_it(tmp_path):
+    path = write(tmp_path / "v.onnx")
+    (tmp_path / "v.onnx.frames").write_bytes(b"")
+    assert read_piper(path).files == ("v.onnx", "v.onnx.json")
+    (tmp_path / "v.onnx.vocoder").write_bytes(b"")
+    assert read_piper(path).files == ("v.onnx", "v.onnx.json", "v.onnx.frames", "v.onnx.vocoder")
+
+
 def test_a_voice_without_durations_says_so(tmp_path):
     path = write(tmp_path / "v.onnx", model(graph(node("Identity", "scales", "output"))))
     assert not read_piper(path).has_durations
