@@ -37,8 +37,12 @@ def _signatures(tools: Sequence[Tool]) -> str:
 
 
 def signature(tool: Tool) -> str:
-    """Write a tool as the model reads it: ``set_light(room, brightness:int): Control a light.``."""
-    parameters = ", ".join(
+    """Write a tool as the model reads it: ``set_light(room,brightness:int): Control a light.``.
+
+    No space is between parameters: in the list and in a call, where a quotation mark precedes it, a
+    name is made of the same tokens, and one that was never learnt can be copied.
+    """
+    parameters = ",".join(
         parameter.name + (":int" if parameter.type == "integer" else "")
         for parameter in tool.parameters
     )
