@@ -45,7 +45,7 @@ class Mixture:
     trimmed_ends: float = 0.65
     prompted: float = 0.25
     longest_prompt: int = 32
-    salads: float = 0.3
+    salads: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)
