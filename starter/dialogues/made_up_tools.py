@@ -23,7 +23,7 @@ from starter.domain.holding_out import stable_hash
 from starter.domain.numbers import say
 from starter.domain.slots import SLOTS
 
-__all__ = ["MADE_UP", "made_up_offer", "request_of_another", "request_of_made_up"]
+__all__ = ["MADE_UP", "is_held", "made_up_offer", "request_of_another", "request_of_made_up"]
 
 MADE_UP: Final = "made up"
 """The family of all of them."""
@@ -35,7 +35,8 @@ _ADJECTIVES: Final = ("quiet", "fast", "slow", "gentle", "strong", "silent", "au
                       "secret")  # fmt: skip
 
 
-def _is_held(word: str) -> bool:
+def is_held(word: str) -> bool:
+    """Return whether a word of a made-up tool is kept for `held` ones."""
     return stable_hash(f"tool {word}") % 6 == 0
 
 
@@ -43,8 +44,8 @@ def _split(words: str) -> dict[bool, tuple[str, ...]]:
     """Return the words that are held out, and those that are not."""
     every = tuple(dict.fromkeys(words.split()))
     return {
-        True: tuple(word for word in every if _is_held(word) and word not in PARAMETER_NAMES),
-        False: tuple(word for word in every if not _is_held(word)),
+        True: tuple(word for word in every if is_held(word) and word not in PARAMETER_NAMES),
+        False: tuple(word for word in every if not is_held(word)),
     }
 
 
@@ -98,7 +99,7 @@ def _parameter_kinds(random: Random, *, held: bool) -> dict[str, ParameterKind]:
 def _nonsense(random: Random, held: bool) -> str:
     while True:
         word = random.choice((nonsense_word, invented_name))(random).lower()
-        if _is_held(word) == held:
+        if is_held(word) == held:
             return word
 
 

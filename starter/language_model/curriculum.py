@@ -9,6 +9,7 @@ from typing import Final
 from starter.dialogues.generator import MIX, dialogue
 from starter.dialogues.phrasings import Split
 from starter.dialogues.rendering import render
+from starter.language_model.drills import drill
 from starter.language_model.rows import Segments, Source
 from starter.language_model.training import Texts
 from starter.order import Build
@@ -18,6 +19,8 @@ __all__ = ["dialogues_for", "weights"]
 _FIRST: Final[Mapping[str, float]] = {"copying": 3.0, "look up": 3.0, "prompt": 1.5, "tools": 2.5}
 """At the beginning these kinds are drawn so many times as often: a network that cannot copy yet
 learns nothing from questions whose answer is in the text, and what it then learns is to guess."""
+_DRILLS: Final = 0.15
+"""So many rows are drills at the beginning, and a third of that in the end."""
 _FIRST_SHARE: Final = 0.7
 """After this share of the training the generator's own mix is reached."""
 
@@ -45,6 +48,8 @@ def weights(share: float) -> dict[str, float]:
 
 def _lesson(split: Split) -> Source:
     def make(generator: Random, share: float) -> Segments:
+        if generator.random() < _DRILLS * (1 - share * 2 / 3):
+            return drill(generator)
         odds = weights(share)
         kind = generator.choices(list(odds), list(odds.values()))[0]
         return render(dialogue(generator, split, kind))
