@@ -144,7 +144,8 @@ def _voices(folder: Folder, names: Sequence[str]) -> Iterator[Found | Skipped]:
     voices = [each for each in names if each.endswith(".onnx") and f"{each}.json" in names]
     card = folder.files.get(_CARD) if len(voices) == 1 else None
     for name in voices:
-        halves = [half for ending in HALVES if (half := f"{name}{ending}") in names]
+        halves = [f"{name}{ending}" for ending in HALVES]
+        halves = halves if {*halves} <= {*names} else []
         parts = [name, f"{name}.json", *halves, *([_CARD] if card else [])]
         licence = of_piper_card(card) if card else UNKNOWN
         licence = first_known(licence, _licence(folder))

@@ -73,6 +73,16 @@ def test_a_folder_of_voices_brings_all_of_them_with_their_cards(small, store, tm
     assert "starter-voice: recognised: Parley brings it along" in capsys.readouterr().out
 
 
+def test_the_halves_of_a_voice_for_streaming_come_with_it(small, store, tmp_path):
+    folder = copy(small.voice_files, tmp_path / "voice")
+    for ending in (".frames", ".vocoder"):
+        shutil.copy(small.voice, folder / f"{small.voice.name}{ending}")
+    parley_import(store, folder)
+    names = [part.name for part in imported(store, "en_gb-tiny-medium").files]
+    assert sorted(names) == sorted(path.name for path in folder.iterdir())
+    assert len(names) == 4
+
+
 def test_a_repository_of_a_cache_keeps_where_it_came_from(small, store, tmp_path):
     root = hugging_face(tmp_path / "hub", "someone/whisper-xx", small.whisper_files)
     before = contents(tmp_path / "hub")
