@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from starter.domain.kept_names import HELD_ARTISTS, HELD_CITIES, HELD_NAMES
 from starter.domain.slots import SLOTS
 
 __all__ = [
@@ -14,19 +15,6 @@ __all__ = [
     "HELD_NAMES",
     "NAMES",
 ]
-
-HELD_NAMES: Final = (
-    *("Orion", "Tessa", "Casper", "Fiona", "Gideon", "Hazel", "Ingrid", "Jasper", "Lorna"),
-    *("Magnus", "Celeste", "Rupert", "Astrid", "Bruno", "Delia", "Edgar", "Harriet", "Ines"),
-)
-HELD_CITIES: Final = (
-    *("Mumbai", "Nairobi", "Lima", "Naples", "Osaka", "Havana", "Tunis", "Bergen", "Krakow"),
-    *("Valencia", "Perth", "Marseille", "Leeds", "Utrecht", "Porto", "Kyoto", "Turin", "Riga"),
-)
-HELD_ARTISTS: Final = (
-    *("Radiohead", "Adele", "Nina Simone", "Coldplay", "Prince", "Haydn", "Schubert"),
-    *("Johnny Cash", "Ella Fitzgerald", "Pink Floyd", "Brahms", "Aretha Franklin"),
-)
 
 _HELD: Final = frozenset((*HELD_NAMES, *HELD_CITIES, *HELD_ARTISTS))
 

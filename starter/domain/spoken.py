@@ -19,7 +19,18 @@ from starter.domain.matching import says_held_out
 from starter.domain.sentences import user_sentence, word_salad
 from starter.domain.words import is_known
 
-__all__ = ["LONGEST", "Exchange", "Kind", "Turns", "Utterance", "exchange", "utterance"]
+__all__ = [
+    "LONGEST",
+    "Exchange",
+    "Kind",
+    "Turns",
+    "Utterance",
+    "as_heard",
+    "can_be_heard",
+    "exchange",
+    "exchange_with_kept_names",
+    "utterance",
+]
 
 Kind: TypeAlias = Literal["grammar", "salad", "user", "assistant"]
 
@@ -27,6 +38,8 @@ LONGEST = 124
 """Characters of the longest utterance; longer turns are heard sentence by sentence."""
 
 _SECOND_SHARE = 0.08
+_KEPT_NAMES_SHARE = 0.2
+"""Of the dialogues that are heard; each of the names is then in one utterance of a thousand."""
 _KINDS: tuple[Kind, ...] = ("grammar", "salad", "user", "assistant")
 _SHARES = (30, 25, 21, 24)
 _SPOKEN = re.compile(r"[A-Z](?:[A-Za-z',?!-]| (?! )|\.(?!\.))*[.?!]")
@@ -65,10 +78,21 @@ Exchange: TypeAlias = Callable[[Random, Split], Turns]
 
 def exchange(random: Random, split: Split) -> Turns:
     """Return the turns of a dialogue that the language model learns from."""
+    return _turns(random, "held_phrasings" if split == "held" else split)
+
+
+def exchange_with_kept_names(random: Random, split: Split) -> Turns:
+    """Return the same, or now and then a dialogue about values that no language model learns."""
+    if random.random() < _KEPT_NAMES_SHARE:
+        return _turns(random, "held_values")
+    return exchange(random, split)
+
+
+def _turns(
+    random: Random, phrasings: Literal["train", "held_phrasings", "held_values", "all"]
+) -> Turns:
     from starter.dialogues.generator import dialogue  # the dialogues build on this package
 
-    phrasings: Literal["train", "held_phrasings", "all"]
-    phrasings = "held_phrasings" if split == "held" else split
     messages = dialogue(random, phrasings, noise=False).messages
     return Turns(
         tuple(one.content for one in messages if one.role == "user"),
@@ -80,7 +104,7 @@ def exchange(random: Random, split: Split) -> Turns:
     )
 
 
-def utterance(random: Random, split: Split, make: Exchange = exchange) -> Utterance:
+def utterance(random: Random, split: Split, make: Exchange = exchange_with_kept_names) -> Utterance:
     """Return the next utterance of the mix: never a test sentence, every word a known one.
 
     Args:
@@ -90,22 +114,25 @@ def utterance(random: Random, split: Split, make: Exchange = exchange) -> Uttera
     """
     kind = random.choices(_KINDS, _SHARES)[0]
     while True:
-        text = _as_heard(_SOURCES[kind](random, split, make))
+        text = as_heard(_SOURCES[kind](random, split, make))
         if _is_wanted(text, split):
             return Utterance(text, kind)
 
 
-def _as_heard(text: str) -> str:
+def as_heard(text: str) -> str:
     """Return a text with a capital, a last mark and no colons, which nobody hears."""
     text = capitalize(text).replace(":", ",")
     return f"{text}." if text[-1:].isalpha() else text
 
 
+def can_be_heard(text: str) -> bool:
+    """Say whether a text is said in one go, and in known words alone."""
+    return len(text) <= LONGEST and _SPOKEN.fullmatch(text) is not None and is_known(text)
+
+
 def _is_wanted(text: str, split: Split) -> bool:
     return (
-        len(text) <= LONGEST
-        and _SPOKEN.fullmatch(text) is not None
-        and is_known(text)
+        can_be_heard(text)
         and not is_test_sentence(text)
         and not (split == "train" and says_held_out(text))
     )

@@ -7,6 +7,7 @@ import string
 from collections.abc import Iterable, Iterator
 
 from starter.domain.agreement import SINGULARS
+from starter.domain.kept_names import KEPT_WORDS
 from starter.domain.lists import FOLDER, read_lines
 from starter.domain.numbers import NUMBER_WORDS, ORDINAL_WORDS
 from starter.domain.slots import SLOTS
@@ -86,7 +87,7 @@ VOCABULARY: tuple[str, ...] = tuple(sorted(set(_vocabulary()) - {"s", "'s"}))
 """Every word of the templates, their slots and the lists of words beside them."""
 
 KNOWN: frozenset[str] = frozenset(
-    word.lower() for word in (*VOCABULARY, *_listed("dialogue_words.txt"))
+    word.lower() for word in (*VOCABULARY, *_listed("dialogue_words.txt"), *KEPT_WORDS)
 )
 """The vocabulary in small letters, with the rarer words that only the dialogues use."""
 

@@ -22,6 +22,8 @@ from starter.dialogues.generator import dialogue
 from starter.dialogues.judging import judge, parse_calls
 from starter.dialogues.made_up_tools import MADE_UP
 from starter.dialogues.phrasings import Split
+from starter.domain.holding_out import is_test_sentence
+from starter.domain.spoken import as_heard, can_be_heard
 from starter.errors import RecipeError
 from starter.evaluation.assistant import Assistant
 from starter.evaluation.bench import Bench
@@ -183,8 +185,14 @@ def _needs_no_made_up_tool(question: Question) -> bool:
 
 
 def _is_spoken(question: Question) -> bool:
+    """Words that have no sound ("21:30"), or that exist nowhere else, can only be asked in text."""
     by_user = question.dialogue.messages[question.at - 1].role == "user"
-    return by_user and _needs_no_made_up_tool(question)
+    heard = as_heard(question.asked)
+    return by_user and _needs_no_made_up_tool(question) and _is_new_to_the_ear(heard)
+
+
+def _is_new_to_the_ear(text: str) -> bool:
+    return can_be_heard(text) and is_test_sentence(text)
 
 
 def _places(dialogue: Dialogue) -> Iterator[Question]:
