@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -48,7 +49,6 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     Raises:
         RecipeError: If something that measuring needs is missing; no file is written then.
     """
-    logging.getLogger("pipeline").setLevel(logging.ERROR)
     build: Build = options.build
     rows = chosen_rows(build, options.rows)
     work = options.work.absolute()
@@ -57,7 +57,7 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     _require_writable(work / "tests")
     if options.keep:
         measured_part(CARD.read_text(encoding="utf-8"))  # before minutes of measuring, not after
-    with _Progress(console) as progress:
+    with _errors_only("pipeline"), _Progress(console) as progress:
         portion = 0.1 if options.short else 1.0
         bench = Bench(models, build, work / "tests", portion, progress.show)
         figures = measured(rows, bench, progress.tell)
@@ -85,6 +85,18 @@ def measured(
         figures[row.key] = module.measure(row, bench)
         tell(row, figures[row.key])
     return figures
+
+
+@contextmanager
+def _errors_only(name: str) -> Iterator[None]:
+    """Keep what a logger says below an error out of the progress."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class _Progress:
