@@ -134,8 +134,7 @@ def test_a_generator_that_is_closed_leaves_its_session_usable(starter):
 
 
 def test_a_reply_that_goes_round_in_circles_is_cut(starter):
-    words = "red green blue yellow apple banana orange kitchen garden window table chair"
-    _, last = reply(starter.open(), NOVA, user(f"Repeat {words}."), max_tokens=200)
+    _, last = reply(starter.open(), NOVA, user(f"Repeat {'la ' * 40}."), max_tokens=200)
     assert last.finish == "length"
     assert last.usage.generated < 100
 

@@ -63,7 +63,7 @@ def test_a_folder_in_faster_whisper_s_format_is_called_as_it_is(small, store):
 def test_a_folder_of_voices_brings_all_of_them_with_their_cards(small, store, tmp_path, capsys):
     folder = copy(small.voice_files, tmp_path / "voices" / "tiny")
     (folder / "MODEL_CARD").write_text(VOICE_CARD)
-    copy([STARTER / "voice" / name for name in ("starter.onnx", "starter.onnx.json")], folder / "s")
+    copy((STARTER / "voice").iterdir(), folder / "s")
     parley_import(store, tmp_path / "voices")
     model = imported(store, "en_gb-tiny-medium")
     assert model.licence == "CC0-1.0"

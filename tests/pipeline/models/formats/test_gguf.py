@@ -43,10 +43,10 @@ def header(*entries: bytes, tensors: int = 0, version: int = 3) -> bytes:
 def test_a_real_model_is_described():
     found = read_gguf(STARTER / "language-model" / "starter-q8_0.gguf")
     assert (found.architecture, found.name, found.quantisation) == ("llama", "starter", "Q8_0")
-    assert (found.context_tokens, found.blocks, found.vocabulary) == (1024, 4, 3072)
+    assert (found.context_tokens, found.blocks, found.vocabulary) == (1024, 4, 4096)
     assert found.has_template
     assert found.rolls_back
-    assert found.parameters == 4_000_000
+    assert found.parameters == 4_262_144
     assert found.parts == ("starter-q8_0.gguf",)
 
 

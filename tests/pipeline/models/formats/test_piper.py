@@ -14,7 +14,8 @@ from tests.pipeline.models.formats.outcome import complaint
 
 def test_a_real_voice_is_described():
     found = read_piper(STARTER / "voice" / "starter.onnx")
-    assert found.files == ("starter.onnx", "starter.onnx.json")
+    names = ("starter.onnx", "starter.onnx.json", "starter.onnx.frames", "starter.onnx.vocoder")
+    assert found.files == names
     assert (found.sample_rate, found.language, found.espeak_voice) == (16000, "en-US", "en-us")
     assert (found.speakers, found.quality, found.has_durations) == (1, "x_low", True)
 
