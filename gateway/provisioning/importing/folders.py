@@ -22,7 +22,7 @@ from pipeline.errors import ModelError, OtherModel
 from pipeline.models.formats import check_model
 from pipeline.models.formats.ctranslate2 import FILES
 from pipeline.models.formats.gguf import split_of
-from pipeline.models.formats.piper import HALVES
+from pipeline.models.formats.piper import halves_of
 
 __all__ = ["KIND", "described", "models_in"]
 
@@ -144,9 +144,7 @@ def _voices(folder: Folder, names: Sequence[str]) -> Iterator[Found | Skipped]:
     voices = [each for each in names if each.endswith(".onnx") and f"{each}.json" in names]
     card = folder.files.get(_CARD) if len(voices) == 1 else None
     for name in voices:
-        halves = [f"{name}{ending}" for ending in HALVES]
-        halves = halves if {*halves} <= {*names} else []
-        parts = [name, f"{name}.json", *halves, *([_CARD] if card else [])]
+        parts = [name, f"{name}.json", *halves_of(name, names), *([_CARD] if card else [])]
         licence = of_piper_card(card) if card else UNKNOWN
         licence = first_known(licence, _licence(folder))
         yield _model(folder, name, "piper", folder.path / name, parts, licence)

@@ -7,7 +7,7 @@ Keys as ``piper.config.PiperConfig.from_dict`` of piper-tts 1.8 reads them; inpu
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,10 +18,7 @@ from pipeline.models.formats.cursor import printable
 from pipeline.models.formats.json_file import json_object
 from pipeline.models.formats.onnx import Onnx, Port, read_onnx
 
-__all__ = ["HALVES", "PiperVoice", "config_of", "read_piper"]
-
-HALVES: Final = (".frames", ".vocoder")
-"""Endings that follow the network's name: a voice for streaming has it in two halves as well."""
+__all__ = ["PiperVoice", "config_of", "halves_of", "read_piper"]
 
 _MAX_CONFIG: Final = 1 << 22
 _FLOAT32, _INT64 = 1, 7
@@ -30,6 +27,7 @@ _SPEAKER: Final = "sid"
 _PHONEMES: Final = ("espeak", "text")
 _MARKS: Final = ("^", "_", "$")
 _ESPEAK: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+-]{0,63}")
+_HALVES: Final = (".frames", ".vocoder")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{1,8})*")
 
 
@@ -63,6 +61,17 @@ def config_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
+def halves_of(name: str, names: Collection[str]) -> tuple[str, ...]:
+    """Return the files with the two halves of a voice for streaming, if both are there.
+
+    Args:
+        name: Of the network.
+        names: Of all files beside it.
+    """
+    halves = tuple(f"{name}{ending}" for ending in _HALVES)
+    return halves if all(half in names for half in halves) else ()
+
+
 def read_piper(path: Path) -> PiperVoice:
     """Read a voice.
 
@@ -87,7 +96,7 @@ def read_piper(path: Path) -> PiperVoice:
     _check_inputs(path, network, speakers)
     audio = reader.table("audio")
     return PiperVoice(
-        files=(path.name, config.name, *_halves(path)),
+        files=(path.name, config.name, *halves_of(path.name, _names_beside(path))),
         sample_rate=rate,
         language=_language(reader, espeak),
         espeak_voice=espeak,
@@ -98,9 +107,8 @@ def read_piper(path: Path) -> PiperVoice:
     )
 
 
-def _halves(path: Path) -> tuple[str, ...]:
-    names = tuple(f"{path.name}{ending}" for ending in HALVES)
-    return names if all(path.with_name(name).is_file() for name in names) else ()
+def _names_beside(path: Path) -> frozenset[str]:
+    return frozenset(each.name for each in path.parent.iterdir() if each.is_file())
 
 
 @dataclass(frozen=True, slots=True)
