@@ -31,7 +31,7 @@ MIX: Final[Mapping[str, float]] = {
     "modesty": 14,
     "control": 6,
     "long": 4,
-    "two sentences": 7,
+    "two sentences": 9,
     "barge-in": 8,
     "usual tools": 20,
     "tools": 26,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from starter.dialogues.conversation import Dialogue, Message, Tool, ToolCall
+from starter.dialogues.conversation import Dialogue, Message, Parameter, Tool, ToolCall
 
 __all__ = ["call_text", "render", "signature"]
 
@@ -37,16 +37,25 @@ def _signatures(tools: Sequence[Tool]) -> str:
 
 
 def signature(tool: Tool) -> str:
-    """Write a tool as the model reads it: ``set_light(room,brightness:int): Control a light.``.
+    """Write a tool as the model reads it: what it is about first, then how it is called.
 
-    No space is between parameters: in the list and in a call, where a quotation mark precedes it, a
-    name is made of the same tokens, and one that was never learnt can be copied.
+    `` set light: Control a light. =set_light( room=room, level=level:int)``. A network that reads
+    from left to right finds the line by the words of the question, which stand there as they are
+    said (a word after a space is made of other tokens than one after a mark), and copies what
+    follows the equals sign, which has the tokens that it has in a call.
     """
-    parameters = ",".join(
-        parameter.name + (":int" if parameter.type == "integer" else "")
-        for parameter in tool.parameters
-    )
-    return f"{tool.name}({parameters})" + (f": {tool.description}" if tool.description else "")
+    about = f" {_words(tool.name)}:" + (f" {tool.description}" if tool.description else "")
+    parameters = ",".join(map(_parameter, tool.parameters))
+    return f"{about} ={tool.name}({parameters})"
+
+
+def _parameter(parameter: Parameter) -> str:
+    type_ = ":int" if parameter.type == "integer" else ""
+    return f" {_words(parameter.name)}={parameter.name}{type_}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ")
 
 
 def _said(message: Message) -> str:

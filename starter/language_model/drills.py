@@ -1,12 +1,15 @@
-"""Drills: lines that nobody has seen, of which one is asked for by its first word.
+"""Drills: lines that nobody has seen, of which one is asked for.
 
 Looking something up in the prompt is what remembering, reading tools and answering from the system
 message have in common; a conversation shows it in a few tokens, a drill in nearly all (induction:
-Olsson et al. 2022). Drills are learnt between conversations, and no test asks for them.
+Olsson et al. 2022). A line is asked for by its first word, or, as a tool is, by words from anywhere
+in it. Drills are learnt between conversations, and no test asks for them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -25,12 +28,73 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 
 def drill(random: Random) -> Segments:
     """Return lines as a system message, and then each of them asked for, in another order."""
+    return (_by_first_word if random.random() < 0.5 else _by_any_word)(random)
+
+
+def _by_first_word(random: Random) -> Segments:
+    """Ask for a line by its first word; it is said whole."""
     lines = _lines(random)
-    pieces = [(f"<|system|>{''.join(line + chr(10) for line in lines.values())}<|end|>", False)]
-    for first in random.sample(list(lines), len(lines)):
-        pieces.append((f"<|user|>{first}<|end|><|assistant|>", False))
-        pieces.append((f"{lines[first]}<|end|>", True))
+    asked = [(first, lines[first]) for first in random.sample(list(lines), len(lines))]
+    return _conversation(lines.values(), asked)
+
+
+def _by_any_word(random: Random) -> Segments:
+    """Ask for a line by words of it between others; a code is said, and values under their keys.
+
+    Lines have the form of tools, "words: =code( key=key, key=key)", and are asked for as tools are.
+    """
+    entries = [_Entry.drawn(random) for _ in range(random.randint(2, 5))]
+    asked = [entry.asked(random) for entry in random.sample(entries, len(entries))]
+    return _conversation([entry.line for entry in entries], asked)
+
+
+def _conversation(lines: Iterable[str], asked: Iterable[tuple[str, str]]) -> Segments:
+    pieces = [(f"<|system|>{''.join(line + chr(10) for line in lines)}<|end|>", False)]
+    for question, answer in asked:
+        pieces.append((f"<|user|>{question}<|end|><|assistant|>", False))
+        pieces.append((f"{answer}<|end|>", True))
     return pieces
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line that is asked for as a tool is.
+
+    Attributes:
+        words: By which it is found.
+        code: What is said then.
+        keys: Words by which values are given.
+    """
+
+    words: tuple[str, ...]
+    code: str
+    keys: tuple[str, ...]
+
+    @classmethod
+    def drawn(cls, random: Random) -> _Entry:
+        words = tuple(_small_word(random) for _ in range(random.choice((2, 2, 3))))
+        named = [_small_word(random)] if random.random() < 0.3 else list(words)
+        random.shuffle(named)
+        keys = {_small_word(random): None for _ in range(random.choice((0, 1, 1, 2)))}
+        return cls(words, "_".join(named), tuple(keys))
+
+    @property
+    def line(self) -> str:
+        keys = ",".join(f" {key}={key}" for key in self.keys)
+        return f" {' '.join(self.words)}: ={self.code}({keys})"
+
+    def asked(self, random: Random) -> tuple[str, str]:
+        """Return a question and what is to be answered."""
+        words = [*self.words, *(random.choice(VOCABULARY) for _ in range(random.randint(1, 4)))]
+        random.shuffle(words)
+        values = {key: _value(random) for key in self.keys}
+        said = [f"{key} {values[key]}" for key in random.sample(self.keys, len(self.keys))]
+        question = " ".join([random.choice(VOCABULARY).capitalize(), *words, *said])
+        return question, " ".join([self.code, *(f'"{key}": {values[key]}' for key in self.keys)])
+
+
+def _value(random: Random) -> str:
+    return invented_name(random) if random.random() < 0.7 else str(random.randint(0, 2000))
 
 
 def _lines(random: Random) -> dict[str, str]:
@@ -44,6 +108,13 @@ def _lines(random: Random) -> dict[str, str]:
 
 def _word(random: Random) -> str:
     while is_held((word := _drawn(random)).lower()):
+        pass
+    return word
+
+
+def _small_word(random: Random) -> str:
+    """Return a word without a digit or a capital letter, as most words of tools are."""
+    while not (word := _word(random)).isalpha() or not word.islower():
         pass
     return word
 

@@ -25,7 +25,10 @@ def dialogue(generator: random.Random, share: float = 0.0) -> Segments:
 
 def _exchange(asked: str, said: str) -> Segments:
     return [
-        ("<|system|>You are Max.\n<tools>\nset_light(room)\n</tools><|end|>", False),
+        (
+            "<|system|>You are Max.\n<tools>\n set light: =set_light( room=room)\n</tools><|end|>",
+            False,
+        ),
         (f"<|user|>{asked}<|end|>", False),
         ("<|assistant|>", False),
         (f"{said}<|end|>", True),

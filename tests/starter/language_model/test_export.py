@@ -76,7 +76,7 @@ def test_the_chat_template_writes_a_conversation_as_it_is_learnt(folder: Path) -
     ]
     tools: Any = [{"type": "function", "function": tool}]
     assert formatter(messages=messages, tools=tools).prompt == (
-        "<|system|>You are Max.\n<tools>\nset_light(room)\n</tools><|end|>"
+        "<|system|>You are Max.\n<tools>\n set light: =set_light( room=room)\n</tools><|end|>"
         "<|user|>Hi.<|end|><|assistant|>"
     )
 
