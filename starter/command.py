@@ -54,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
         help="checkpoint to begin from: a file, 'kept' for the one in starter/checkpoints "
         "(the default), or 'nothing'",
     )  # fmt: skip
+    make.add_argument(
+        "--shards", type=int, default=100,
+        help="make speech for the recognizer until there are so many thousand utterances (100: "
+        "80 hours, more are not needed); 0 learns from what there is",
+    )  # fmt: skip
     evaluate = commands.add_parser("evaluate", help="measure and print the table")
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("--short", action="store_true", help="a tenth of every test set")
@@ -89,6 +94,7 @@ def _make(options: argparse.Namespace) -> int:
         order = Order(
             part, options.build, options.work.absolute(), minutes, options.device,
             options.threads, options.seed, _start(options.start_from, part, options.build),
+            options.shards,
         )  # fmt: skip
         order.folder.mkdir(parents=True, exist_ok=True)
         module = f"starter.{part.replace('-', '_')}.recipe"

@@ -34,6 +34,8 @@ class Order:
         seed: Of all random numbers.
         start_from: A checkpoint to begin from where there is none in `folder` yet: sizes may
             differ where the part says so. None begins from nothing.
+        shards: Most shards of a thousand utterances for the recognizer, those that there are
+            included: with fewer asked for than there are, none is made.
     """
 
     part: Part
@@ -44,6 +46,7 @@ class Order:
     threads: int = 1
     seed: int = 1
     start_from: Path | None = None
+    shards: int = 100
 
     @property
     def folder(self) -> Path:

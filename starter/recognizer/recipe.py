@@ -36,8 +36,6 @@ _FROM_NOTHING = Rates(muon=0.02, adamw=2e-3, hold=0.5)
 _GOING_ON = Rates(muon=0.008, adamw=1.5e-3, hold=0.25)
 _CPU_FRAMES, _CUDA_FRAMES = 8_000, 60_000
 """Frames of a batch."""
-_SHARDS = 100
-"""A hundred thousand utterances, 80 hours: more are not needed."""
 _SPEECH_SHARE = 0.25
 """Of the minutes, at most, for making them; an hour of one core makes 90."""
 
@@ -85,10 +83,12 @@ def _make_speech(order: Order, console: Console) -> None:
     if order.minutes <= 0:
         raise RecipeError(f"there is no {order.checkpoint} to export; train first: --minutes 60")
     folder = speech_folder(order)
-    if len(finished_shards(folder)) < _SHARDS:
+    if len(finished_shards(folder)) < order.shards:
         minutes, jobs = order.minutes * _SPEECH_SHARE, os.cpu_count() or 1
         plan = Plan(folder, order.seed)
-        result = make_speech(plan, minutes=minutes, jobs=jobs, most_shards=_SHARDS, console=console)
+        result = make_speech(
+            plan, minutes=minutes, jobs=jobs, most_shards=order.shards, console=console
+        )
         if result.stopped:
             raise KeyboardInterrupt
 

@@ -35,6 +35,12 @@ def test_one_part_has_the_whole_budget(made, tmp_path):
     assert [(order.part, order.minutes, order.threads) for order in made] == [("voice", 30, 2)]
 
 
+def test_fewer_shards_can_be_asked_for(made, tmp_path):
+    command.main(["make", "recognizer", "--work", str(tmp_path), "--shards", "0"])
+    command.main(["make", "recognizer", "--work", str(tmp_path)])
+    assert [order.shards for order in made] == [0, 100]
+
+
 def test_the_measuring_build_never_begins_from_what_has_learnt_everything(made, tmp_path):
     command.main(["make", "--build", "measuring", "--work", str(tmp_path)])
     assert {order.start_from for order in made} == {None}

@@ -51,6 +51,12 @@ def test_without_minutes_and_checkpoint_there_is_nothing_to_export(tmp_path: Pat
     assert not order(tmp_path).export.exists()
 
 
+def test_no_speech_is_made_where_none_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no shards of speech"):
+        make(replace(order(tmp_path), shards=0), QUIET)
+    assert not (tmp_path / "speech").exists()
+
+
 def test_a_checkpoint_of_another_shape_is_refused_in_one_line(tmp_path: Path) -> None:
     asked = order(tmp_path, minutes=0)
     fitting = _checkpoint()
