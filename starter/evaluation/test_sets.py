@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +17,7 @@ import numpy as np
 from pipeline.engines import SAMPLE_RATE, Float32Audio
 from starter.domain.holding_out import Split, is_test_sentence
 from starter.domain.sentences import user_sentence, word_salad
-from starter.domain.spoken import exchange
+from starter.domain.spoken import can_be_heard, exchange
 from starter.evaluation.bench import Bench
 from starter.evaluation.disturbances import (
     beginning_cut,
@@ -48,8 +47,6 @@ _BABBLE_DB: Final = 15.0
 _JOINED: Final = 200
 _PARTS: Final = 4
 """Sentences in one utterance."""
-_WORDS: Final = re.compile(r"[A-Z][A-Za-z ,.?!'-]{1,119}")
-"""Answers that the voice is tested with: words alone, to be said in one go."""
 _OTHERS: Final = 40
 """Utterances that babble is made of."""
 _LETTERS: Final = 28
@@ -99,9 +96,9 @@ _SETS: Final[Mapping[str, _Definition]] = {
 
 
 def _answer(random: random.Random, split: Split) -> str:
-    """Return what the assistant says in some dialogue, where that is words alone."""
+    """Return what the assistant says in some dialogue, in words that can be written by ear."""
     while True:
-        answers = [text for text in exchange(random, split).assistant if _WORDS.fullmatch(text)]
+        answers = [text for text in exchange(random, split).assistant if can_be_heard(text)]
         if answers:
             return random.choice(answers)
 
