@@ -36,8 +36,8 @@ MIX: Final[Mapping[str, float]] = {
     "usual tools": 20,
     "tools": 26,
 }
-"""How often each kind of conversation is drawn; the questions of the evaluation are, too, so other
-shares make other test sets."""
+"""How often each kind of conversation is drawn. The evaluation's questions are drawn so, too: other
+shares make other test sets, and what a training needs more of belongs into its curriculum."""
 KINDS: Final = (*MIX, "unseen tools")
 """Kinds of conversation. "unseen tools" lists only tools whose words no training shows: a test."""
 
