@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from starter.dialogues.conversation import Dialogue, Message, Parameter, Tool, ToolCall
 
-__all__ = ["call_text", "render", "signature"]
+__all__ = ["call_text", "listed", "render", "signature"]
 
 
 def render(dialogue: Dialogue) -> list[tuple[str, bool]]:
@@ -44,9 +44,13 @@ def signature(tool: Tool) -> str:
     said (a word after a space is made of other tokens than one after a mark), and copies what
     follows the equals sign, which has the tokens that it has in a call.
     """
-    about = f" {_words(tool.name)}:" + (f" {tool.description}" if tool.description else "")
-    parameters = ",".join(map(_parameter, tool.parameters))
-    return f"{about} ={tool.name}({parameters})"
+    description = f" {tool.description}" if tool.description else ""
+    return listed(f"{_words(tool.name)}:{description}", tool.name, tool.parameters)
+
+
+def listed(about: str, name: str, parameters: Iterable[Parameter]) -> str:
+    """Write a line of the list of tools: what it is about, and how it is called."""
+    return f" {about} ={name}({','.join(map(_parameter, parameters))})"
 
 
 def _parameter(parameter: Parameter) -> str:

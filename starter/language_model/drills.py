@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from starter.dialogues.conversation import Parameter
 from starter.dialogues.invented import invented_name, nonsense_word
 from starter.dialogues.made_up_tools import is_held
+from starter.dialogues.rendering import listed
 from starter.domain.words import VOCABULARY
 from starter.language_model.rows import Segments
 
@@ -80,8 +82,8 @@ class _Entry:
 
     @property
     def line(self) -> str:
-        keys = ",".join(f" {key}={key}" for key in self.keys)
-        return f" {' '.join(self.words)}: ={self.code}({keys})"
+        parameters = [Parameter(key, "string") for key in self.keys]
+        return listed(f"{' '.join(self.words)}:", self.code, parameters)
 
     def asked(self, random: Random) -> tuple[str, str]:
         """Return a question and what is to be answered."""
