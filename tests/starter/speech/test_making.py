@@ -88,7 +88,7 @@ def test_what_is_there_is_kept_and_no_process_started(plan):
 
 
 def test_ctrl_c_ends_it_with_nothing_half_written(tmp_path):
-    plan = Plan(tmp_path, rows=10**6, source=interrupting)
+    plan = Plan(tmp_path, rows=1000, source=interrupting)
     result = make_speech(plan, minutes=60)
     assert result.stopped
     assert list(tmp_path.iterdir()) == []
