@@ -141,7 +141,9 @@ class Scene:
         phrasing = phrasings.choose(self.random, self.split)
         phrasing = self.hearing.mishear(self.random, phrasing)
         sentence = fill(self.random, phrasing, values or {})
-        return self.hearing.write(capitalized(self._begun(capitalized(sentence))))
+        begins_with_name = phrasing.startswith("{") and sentence[:1].isupper()
+        begun = self._begun(capitalized(sentence), begins_with_name)
+        return self.hearing.write(capitalized(begun))
 
     def say_exactly(self, phrasings: Phrasings, values: Mapping[str, str] | None = None) -> str:
         """Return a sentence of the user of which every word matters: nothing is lost or added."""
@@ -149,19 +151,20 @@ class Scene:
         sentence = capitalized(fill(self.random, phrasing, values or {}))
         return sentence if self.hearing.capitals else sentence.lower()
 
-    def _begun(self, sentence: str) -> str:
+    def _begun(self, sentence: str, begins_with_name: bool) -> str:
         luck = self.random.random()
+        later = sentence if begins_with_name else _lowered(sentence)
         if luck < 0.04:
-            return f"{self.random.choice(_WAKE_WORDS)}, {_lowered(sentence)}"
+            return f"{self.random.choice(_WAKE_WORDS)}, {later}"
         if luck < 0.10:
-            return f"{self.random.choice(_FILLERS)}, {_lowered(sentence)}"
+            return f"{self.random.choice(_FILLERS)}, {later}"
         if luck < 0.13 and sentence[-1] in ".?" and "please" not in sentence.lower():
             return f"{sentence[:-1]}, please{sentence[-1]}"
         if luck > 0.98:
-            return f"I said {_lowered(sentence)}"
+            return f"I said {later}"
         if luck > 0.94:
             beginnings = _QUESTION_BEGINNINGS if sentence.endswith("?") else _OTHER_BEGINNINGS
-            return f"{self.random.choice(beginnings)}, {_lowered(sentence)}"
+            return f"{self.random.choice(beginnings)}, {later}"
         return sentence
 
     def value(
