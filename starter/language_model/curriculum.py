@@ -10,6 +10,7 @@ from starter.dialogues.generator import MIX, dialogue
 from starter.dialogues.phrasings import Split
 from starter.dialogues.rendering import render
 from starter.language_model.drills import drill
+from starter.language_model.renaming import renamed
 from starter.language_model.rows import Segments, Source
 from starter.language_model.training import Texts
 from starter.order import Build
@@ -19,10 +20,14 @@ __all__ = ["dialogues_for", "weights"]
 _FIRST: Final[Mapping[str, float]] = {"copying": 3.0, "look up": 3.0, "prompt": 1.5, "tools": 2.5}
 """At the beginning these kinds are drawn so many times as often: a network that cannot copy yet
 learns nothing from questions whose answer is in the text, and what it then learns is to guess."""
+_LASTING: Final[Mapping[str, float]] = {"two sentences": 2.0, "usual tools": 1.3}
+"""These to the end: what goes wrong in them is composing and copying, which loss hardly shows."""
 _DRILLS: Final = 0.15
 """So many rows are drills at the beginning, and a third of that in the end."""
 _FIRST_SHARE: Final = 0.7
-"""After this share of the training the generator's own mix is reached."""
+"""After this share of the training only the lasting shares differ from the generator's own."""
+_RENAMED: Final[Mapping[str, float]] = {"usual tools": 0.5, "tools": 0.3, "memory": 0.3}
+"""So many dialogues of these kinds get names that are read nowhere else."""
 
 
 def dialogues_for(build: Build) -> Texts:
@@ -42,7 +47,8 @@ def weights(share: float) -> dict[str, float]:
     """Return how often each kind is drawn when `share` of the training is over."""
     early = max(0.0, 1 - share / _FIRST_SHARE)
     return {
-        kind: weight * (1 + early * (_FIRST.get(kind, 1.0) - 1)) for kind, weight in MIX.items()
+        kind: weight * _LASTING.get(kind, 1.0) * (1 + early * (_FIRST.get(kind, 1.0) - 1))
+        for kind, weight in MIX.items()
     }
 
 
@@ -52,7 +58,8 @@ def _lesson(split: Split) -> Source:
             return drill(generator)
         odds = weights(share)
         kind = generator.choices(list(odds), list(odds.values()))[0]
-        return render(dialogue(generator, split, kind))
+        pieces = render(dialogue(generator, split, kind))
+        return renamed(pieces, generator) if generator.random() < _RENAMED.get(kind, 0) else pieces
 
     return make
 

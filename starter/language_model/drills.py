@@ -18,6 +18,7 @@ from starter.dialogues.invented import invented_name, nonsense_word
 from starter.dialogues.made_up_tools import is_held
 from starter.dialogues.rendering import listed
 from starter.domain.words import VOCABULARY
+from starter.language_model.glued_names import glued_name
 from starter.language_model.rows import Segments
 
 __all__ = ["drill"]
@@ -96,7 +97,11 @@ class _Entry:
 
 
 def _value(random: Random) -> str:
-    return invented_name(random) if random.random() < 0.7 else str(random.randint(0, 2000))
+    return _name(random) if random.random() < 0.7 else str(random.randint(0, 2000))
+
+
+def _name(random: Random) -> str:
+    return random.choice((invented_name, glued_name))(random)
 
 
 def _lines(random: Random) -> dict[str, str]:
@@ -128,7 +133,7 @@ def _drawn(random: Random) -> str:
     if luck < 0.6:
         return nonsense_word(random)
     if luck < 0.8:
-        return invented_name(random)
+        return _name(random)
     if luck < 0.9:
         return str(random.randint(0, 2000))
     return "".join(random.choice(_LETTERS) for _ in range(random.randint(2, 6)))

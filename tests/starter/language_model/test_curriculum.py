@@ -21,11 +21,13 @@ def _texts(look: str, build: Build, count: int = 120) -> list[str]:
     return ["".join(text for text, _ in source(generator, 1.0)) for _ in range(count)]
 
 
-def test_copying_comes_first_and_the_generators_own_mix_in_the_end() -> None:
+def test_copying_comes_first_and_nearly_the_generators_own_mix_in_the_end() -> None:
     first, last = weights(0.0), weights(1.0)
     assert first["copying"] > 2 * MIX["copying"]
     assert first["talk"] == MIX["talk"]
-    assert last == pytest.approx(dict(MIX))
+    changed = {kind for kind in MIX if last[kind] != pytest.approx(MIX[kind])}
+    assert changed == {"two sentences", "usual tools"}
+    assert all(last[kind] > MIX[kind] for kind in changed)
     assert MIX["copying"] < weights(0.2)["copying"] < first["copying"]
 
 
