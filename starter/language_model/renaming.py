@@ -37,7 +37,7 @@ _SPELLED: Final = re.compile(r"\b[A-Z], [A-Z]\b")
 
 
 def renamed(pieces: Segments, random: Random) -> Segments:
-    """Give each name of a rendered dialogue another one, the same wherever it stands.
+    """Give each name of a rendered dialogue another of as many words, the same wherever it stands.
 
     A dialogue in which something is spelled stays as it is, since its letters would not fit.
     """
@@ -47,7 +47,9 @@ def renamed(pieces: Segments, random: Random) -> Segments:
 
     def other(found: re.Match[str]) -> str:
         said = found[0]
-        new = others.setdefault(said.lower(), glued_name(random))
+        if said.lower() not in others:
+            others[said.lower()] = " ".join(glued_name(random) for _ in said.split())
+        new = others[said.lower()]
         return new if said[0].isupper() else new.lower()
 
     return [(_NAME.sub(other, text), learnt) for text, learnt in pieces]

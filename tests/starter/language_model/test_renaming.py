@@ -30,6 +30,13 @@ def test_a_name_is_another_wherever_it_stands_and_as_it_was_written() -> None:
     assert found[1][1]
 
 
+def test_a_name_of_two_words_becomes_one_of_two_words() -> None:
+    ((found, _),) = renamed([("Play David Bowie. Again David Bowie.", True)], random.Random(1))
+    first, second = found.removeprefix("Play ").removesuffix(".").split(". Again ")
+    assert first == second != "David Bowie"
+    assert len(first.split()) == 2
+
+
 @pytest.mark.parametrize(
     "text",
     ["I'd like a bath in york street.", "M, A, X. That is Max.", "Play the Doors.", "Sevillean"],
