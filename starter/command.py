@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
         help="make speech for the recognizer until there are so many thousand utterances (100: "
         "80 hours, more are not needed); 0 learns from what there is",
     )  # fmt: skip
+    make.add_argument(
+        "--rate", type=_positive, default=1.0, metavar="FACTOR",
+        help="times the usual learning rates (1); 0.3 goes on from a good checkpoint within an "
+        "hour, where full rates would need several to come back to where they began",
+    )  # fmt: skip
     evaluate = commands.add_parser("evaluate", help="measure and print the table")
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("--short", action="store_true", help="a tenth of every test set")
@@ -87,6 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
 def _make(options: argparse.Namespace) -> int:
     parts = _PARTS if options.part == "all" else (cast("Part", options.part),)
     for part in parts:
@@ -94,7 +106,7 @@ def _make(options: argparse.Namespace) -> int:
         order = Order(
             part, options.build, options.work.absolute(), minutes, options.device,
             options.threads, options.seed, _start(options.start_from, part, options.build),
-            options.shards,
+            options.shards, options.rate,
         )  # fmt: skip
         order.folder.mkdir(parents=True, exist_ok=True)
         module = f"starter.{part.replace('-', '_')}.recipe"

@@ -36,6 +36,8 @@ class Order:
             differ where the part says so. None begins from nothing.
         shards: Most shards of a thousand utterances for the recognizer, those that there are
             included: with fewer asked for than there are, none is made.
+        rate: Learning rates, as a multiple of the usual ones. Below 1 suits a short training that
+            goes on from a good checkpoint: full rates first undo what an earlier one refined.
     """
 
     part: Part
@@ -47,6 +49,7 @@ class Order:
     seed: int = 1
     start_from: Path | None = None
     shards: int = 100
+    rate: float = 1.0
 
     @property
     def folder(self) -> Path:

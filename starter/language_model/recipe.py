@@ -64,7 +64,8 @@ def make_from(texts: Texts, order: Order, console: Console, recipe: Recipe) -> N
         tokenizer, network = _same(checkpoint, order)
     else:
         tokenizer, network = _begun(checkpoint, texts, order, console, recipe)
-    training = Training(network, tokenizer, recipe.plan, machine, order.seed)
+    plan = replace(recipe.plan, rates=recipe.plan.rates.times(order.rate))
+    training = Training(network, tokenizer, plan, machine, order.seed)
     if checkpoint and going_on:
         training.restore(checkpoint)
     lineage = checkpoint.lineage if checkpoint else ()

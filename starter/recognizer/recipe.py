@@ -157,5 +157,5 @@ def _training(
 ) -> Training:
     return Training(
         network.to(machine.device), tokens, phones, order, machine,
-        _GOING_ON if begun else _FROM_NOTHING, begun=begun, lineage=lineage,
+        (_GOING_ON if begun else _FROM_NOTHING).times(order.rate), begun=begun, lineage=lineage,
     )  # fmt: skip

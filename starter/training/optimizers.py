@@ -7,7 +7,7 @@ activations; embeddings, norms and biases stay with AdamW, as its authors advise
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -32,6 +32,10 @@ class Rates:
     adamw: float
     warm_up_steps: int = 50
     hold: float = 0.3
+
+    def times(self, multiple: float) -> Rates:
+        """Return rates of another height."""
+        return replace(self, muon=self.muon * multiple, adamw=self.adamw * multiple)
 
     def factor(self, step: int, share: float) -> float:
         """Return what to multiply the rates with at a step, `share` of the budget being used."""

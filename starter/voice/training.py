@@ -109,7 +109,7 @@ class _Training:
         self._optimizers = Optimizers(
             self._network.named_parameters(),
             is_matrix=lambda name, _: name.endswith("convolution.matrix"),  # neither first nor last
-            rates=_GOING_ON if start else _FROM_NOTHING,
+            rates=(_GOING_ON if start else _FROM_NOTHING).times(order.rate),
         )
         self._average = MovingAverage(self._network, _AVERAGING)
         self._curve = LearningCurve(order.curve)

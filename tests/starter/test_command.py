@@ -41,6 +41,15 @@ def test_fewer_shards_can_be_asked_for(made, tmp_path):
     assert [order.shards for order in made] == [0, 100]
 
 
+def test_learning_rates_can_be_lowered_and_are_never_zero(made, tmp_path, capsys):
+    command.main(["make", "recognizer", "--work", str(tmp_path), "--rate", "0.3"])
+    assert [order.rate for order in made] == [0.3]
+    for wrong in ("0", "-1", "inf", "nan", "slow"):
+        with pytest.raises(SystemExit):
+            command.main(["make", "recognizer", "--work", str(tmp_path), "--rate", wrong])
+    assert "0 is not above 0" in capsys.readouterr().err
+
+
 def test_the_measuring_build_never_begins_from_what_has_learnt_everything(made, tmp_path):
     command.main(["make", "--build", "measuring", "--work", str(tmp_path)])
     assert {order.start_from for order in made} == {None}

@@ -85,3 +85,12 @@ def test_averages_lag_behind_and_are_put_back():
         assert torch.all(old < between)
         assert torch.all(between < now)
     assert set(average.weights()) == {name for name, _ in net.named_parameters()}
+
+
+def test_rates_of_another_height_rise_and_fall_as_before():
+    rates = Rates(muon=0.02, adamw=0.01, warm_up_steps=7, hold=0.4)
+    lower = rates.times(0.3)
+    assert (lower.muon, lower.adamw) == pytest.approx((0.006, 0.003))
+    assert [lower.factor(step, step / 20) for step in range(20)] == [
+        rates.factor(step, step / 20) for step in range(20)
+    ]
