@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument(
         "--rate", type=_positive, default=1.0, metavar="FACTOR",
         help="times the usual learning rates (1); 0.3 goes on from a good checkpoint within an "
-        "hour, where full rates would need several to come back to where they began",
+        "hour, where full rates need longer to come back to where they began",
     )  # fmt: skip
     evaluate = commands.add_parser("evaluate", help="measure and print the table")
     evaluate.set_defaults(run=_evaluate)

@@ -39,11 +39,10 @@ def test_a_name_of_two_words_becomes_one_of_two_words() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["I'd like a bath in york street.", "M, A, X. That is Max.", "Play the Doors.", "Sevillean"],
+    ["I'd like a bath in YORK street.", "M, A, X. That is Max.", "Play the Doors.", "Sevillean"],
 )
 def test_other_words_and_what_is_spelled_stay(text) -> None:
-    wanted = text.replace("york", "YORK")
-    assert renamed([(wanted, True)], random.Random(1)) == [(wanted, True)]
+    assert renamed([(text, True)], random.Random(1)) == [(text, True)]
 
 
 def test_calls_of_real_dialogues_still_copy_what_the_user_says() -> None:
