@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
 
 from starter.language_model.tokenizer import (
