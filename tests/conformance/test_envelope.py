@@ -200,11 +200,13 @@ async def test_the_server_sends_again_what_is_asked_for(scripted):
     async with talking(scripted.url, watched=False) as peer:
         await peer.send("response.create", say="Again.")
         await peer.until("response.done")
+        # More is sent behind it, at its own time.
+        await peer.barrier()
         first = peer.all("frame")[0]
         last = peer.monitor.seq
         at = len(peer.log)
         await peer.send("nack", **{"from": first.seq, "to": last})
-        await peer.until("response.done", after=at)
+        await peer.until(seq=last, after=at)
         again = [m for m in peer.log[at:] if m.type == "frame"]
         assert [(m.seq, m.pts, m.payload) for m in again] == [
             (m.seq, m.pts, m.payload) for m in peer.log[:at] if m.type == "frame"
