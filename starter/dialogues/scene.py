@@ -16,6 +16,7 @@ from starter.dialogues.phrasings import Phrasings, Split
 from starter.domain.holding_out import stable_hash
 from starter.domain.slots import SLOTS, draw
 from starter.domain.slots import fill as fill_slots
+from starter.domain.words import VOCABULARY
 
 if TYPE_CHECKING:
     from starter.dialogues.offers import Offer
@@ -241,7 +242,7 @@ class Scene:
     def styled(self, answer: str) -> str:
         """Return an answer as a pirate says it, or with the form of address."""
         if self.style == "pirate":
-            return f"Arr, {_lowered(answer)}"
+            return f"Arr, {answer if _begins_with_name(answer) else _lowered(answer)}"
         if self.style == "address":
             return re.sub(
                 r"[.!?]?$", lambda mark: f", {self.address}{mark[0] or '.'}", answer, count=1
@@ -249,11 +250,18 @@ class Scene:
         return answer
 
 
+def _begins_with_name(answer: str) -> bool:
+    """Return whether an answer begins with a name, or a letter, that keeps its capital."""
+    first = re.split(r"\W", answer, maxsplit=1)[0]
+    return first.lower() not in _COMMON or re.match(r"[A-Z][,.]", answer) is not None
+
+
 def _lowered(answer: str) -> str:
     first = re.split(r"\W", answer, maxsplit=1)[0]
     return answer if first in _KEPT_CAPITALS else answer[:1].lower() + answer[1:]
 
 
+_COMMON: Final = frozenset(VOCABULARY)
 _KEPT_CAPITALS: Final = frozenset(
     word
     for slot in ("name", "city", "country", "month", "wday1", "planet")

@@ -18,3 +18,11 @@ def test_a_name_keeps_its_capital_behind_an_opening_and_another_word_does_not() 
     said = {scene.say(_ROOM, {"room": "attic"}) for _ in range(500)}
     assert {sentence.startswith("Attic light") for sentence in said} == {True, False}
     assert all("attic light" in sentence or sentence.startswith("Attic light") for sentence in said)
+
+
+def test_a_pirate_leaves_names_and_letters_their_capital() -> None:
+    scene = Scene(Random(1), "all", Hearing(), style="pirate")
+    for answer in ("Gideon lives in Leeds.", "Vekil is your uncle.", "A, T, L.", "I see."):
+        assert scene.styled(answer) == f"Arr, {answer}"
+    assert scene.styled("A fox.") == "Arr, a fox."
+    assert scene.styled("Your tea timer is set.") == "Arr, your tea timer is set."
