@@ -20,7 +20,12 @@ __all__ = ["dialogues_for", "weights"]
 _FIRST: Final[Mapping[str, float]] = {"copying": 3.0, "look up": 3.0, "prompt": 1.5, "tools": 2.5}
 """At the beginning these kinds are drawn so many times as often: a network that cannot copy yet
 learns nothing from questions whose answer is in the text, and what it then learns is to guess."""
-_LASTING: Final[Mapping[str, float]] = {"two sentences": 2.0, "usual tools": 1.3}
+_LASTING: Final[Mapping[str, float]] = {
+    "two sentences": 2.0,
+    "usual tools": 1.6,
+    "modesty": 1.3,
+    "memory": 1.3,
+}
 """These to the end: what goes wrong in them is composing and copying, which loss hardly shows."""
 _DRILLS: Final = 0.15
 """So many rows are drills at the beginning, and a third of that in the end."""

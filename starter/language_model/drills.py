@@ -1,9 +1,10 @@
-"""Drills: lines that nobody has seen, of which one is asked for.
+"""Drills: lines that nobody has seen, of which one is asked for; and sums of long durations.
 
 Looking something up in the prompt is what remembering, reading tools and answering from the system
 message have in common; a conversation shows it in a few tokens, a drill in nearly all (induction:
 Olsson et al. 2022). A line is asked for by its first word, or, as a tool is, by words from anywhere
-in it. Drills are learnt between conversations, and no test asks for them.
+in it; what has only some of a line's words is declined, since asking for "upload a box" does not
+mean a tool that uploads trains. Drills are learnt between conversations, and no test asks for them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from typing import Final
 from starter.dialogues.conversation import Parameter
 from starter.dialogues.invented import invented_name, nonsense_word
 from starter.dialogues.made_up_tools import is_held
-from starter.dialogues.rendering import listed
+from starter.dialogues.offers import Offer
+from starter.dialogues.rendering import call_text, listed, signature
+from starter.dialogues.tools import usual_offer
+from starter.domain.numbers import say
 from starter.domain.words import VOCABULARY
 from starter.language_model.glued_names import glued_name
 from starter.language_model.rows import Segments
@@ -27,11 +31,14 @@ _LINES: Final = (3, 8)
 _WORDS: Final = (2, 6)
 _JOINTS: Final = (" ", " ", "_", ",", ", ", ": ", '": "')
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+_NOTHING: Final = "Sorry, I can't do that yet."
+"""What is said where no line is meant, as in conversations."""
 
 
 def drill(random: Random) -> Segments:
     """Return lines as a system message, and then each of them asked for, in another order."""
-    return (_by_first_word if random.random() < 0.5 else _by_any_word)(random)
+    made = random.choices((_by_first_word, _by_any_word, _durations), (3, 5, 2))[0]
+    return made(random)
 
 
 def _by_first_word(random: Random) -> Segments:
@@ -45,10 +52,31 @@ def _by_any_word(random: Random) -> Segments:
     """Ask for a line by words of it between others; a code is said, and values under their keys.
 
     Lines have the form of tools, "words: =code( key=key, key=key)", and are asked for as tools are.
+    Now and then a word is missing: what is like a tool that is listed is not yet that tool.
     """
     entries = [_Entry.drawn(random) for _ in range(random.randint(2, 5))]
     asked = [entry.asked(random) for entry in random.sample(entries, len(entries))]
+    for _ in range(random.choice((0, 0, 1, 2))):
+        question = random.choice(entries).nearly_asked(random)
+        if not any(entry.is_meant(question) for entry in entries):
+            asked.insert(random.randint(0, len(asked)), (question, _NOTHING))
     return _conversation([entry.line for entry in entries], asked)
+
+
+def _durations(random: Random) -> Segments:
+    """Ask for timers of hours and minutes, which a conversation rarely has, one after another."""
+    timer = usual_offer("timer")
+    asked = [_timer(random, timer) for _ in range(random.randint(3, 6))]
+    return _conversation([signature(timer.tool)], asked)
+
+
+def _timer(random: Random, timer: Offer) -> tuple[str, str]:
+    hours, minutes = random.randint(2, 5), random.randint(2, 59)
+    words = f"{say(hours)} hours and {say(minutes)} minutes"
+    question = random.choice(("Set a timer for {}.", "Timer, {}.", "{}.", "Wake me in {}."))
+    seconds = hours * 3600 + minutes * 60
+    said = question.format(words)
+    return said[0].upper() + said[1:], call_text(timer.call({"duration": seconds}))
 
 
 def _conversation(lines: Iterable[str], asked: Iterable[tuple[str, str]]) -> Segments:
@@ -88,12 +116,27 @@ class _Entry:
 
     def asked(self, random: Random) -> tuple[str, str]:
         """Return a question and what is to be answered."""
-        words = [*self.words, *(random.choice(VOCABULARY) for _ in range(random.randint(1, 4)))]
-        random.shuffle(words)
         values = {key: _value(random) for key in self.keys}
         said = [f"{key} {values[key]}" for key in random.sample(self.keys, len(self.keys))]
-        question = " ".join([random.choice(VOCABULARY).capitalize(), *words, *said])
+        question = _among_others(random, self.words, said)
         return question, " ".join([self.code, *(f'"{key}": {values[key]}' for key in self.keys)])
+
+    def nearly_asked(self, random: Random) -> str:
+        """Return a question in which one of the words is another."""
+        words = random.sample(self.words, len(self.words) - 1)
+        said = [f"{key} {_value(random)}" for key in self.keys if random.random() < 0.5]
+        return _among_others(random, (*words, _small_word(random)), said)
+
+    def is_meant(self, question: str) -> bool:
+        """Return whether a question has all the words."""
+        return set(self.words) <= set(question.split(" ")[1:])
+
+
+def _among_others(random: Random, words: Iterable[str], said: Iterable[str]) -> str:
+    """Return words in any order between others, and behind them what is said of keys."""
+    mixed = [*words, *(random.choice(VOCABULARY) for _ in range(random.randint(1, 4)))]
+    random.shuffle(mixed)
+    return " ".join([random.choice(VOCABULARY).capitalize(), *mixed, *said])
 
 
 def _value(random: Random) -> str:
