@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Final
 
+from starter.dialogues.conversation import Dialogue
 from starter.dialogues.generator import MIX, dialogue
 from starter.dialogues.phrasings import Split
 from starter.dialogues.rendering import render
@@ -31,6 +32,13 @@ _DRILLS: Final = 0.15
 """So many rows are drills at the beginning, and a third of that in the end."""
 _FIRST_SHARE: Final = 0.7
 """After this share of the training only the lasting shares differ from the generator's own."""
+_SOUGHT: Final[Mapping[str, str]] = {
+    "tools": "command without a tool",
+    "usual tools": "tool: correction",
+    "memory": "remember: never told",
+}
+"""Of these kinds, so many dialogues are drawn until one shows a behaviour that is learnt late."""
+_SOUGHT_SHARE: Final = 0.3
 _RENAMED: Final[Mapping[str, float]] = {"usual tools": 0.5, "tools": 0.3, "memory": 0.3}
 """So many dialogues of these kinds get names that are read nowhere else."""
 
@@ -63,10 +71,18 @@ def _lesson(split: Split) -> Source:
             return drill(generator)
         odds = weights(share)
         kind = generator.choices(list(odds), list(odds.values()))[0]
-        pieces = render(dialogue(generator, split, kind))
+        pieces = render(_drawn(generator, split, kind))
         return renamed(pieces, generator) if generator.random() < _RENAMED.get(kind, 0) else pieces
 
     return make
+
+
+def _drawn(generator: Random, split: Split, kind: str) -> Dialogue:
+    sought = _SOUGHT.get(kind) if generator.random() < _SOUGHT_SHARE else None
+    while True:
+        found = dialogue(generator, split, kind)
+        if not sought or any(message.behaviour == sought for message in found.messages):
+            return found
 
 
 def _source(split: Split, kind: str | None = None) -> Source:

@@ -8,9 +8,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
 
-from starter.dialogues.generator import MIX
+from starter.dialogues.generator import MIX, dialogue
 from starter.dialogues.names import HELD_CITIES
+from starter.dialogues.rendering import render
 from starter.language_model.curriculum import dialogues_for, weights
+from starter.language_model.rows import Segments
 from starter.order import Build
 
 
@@ -18,7 +20,7 @@ def _texts(look: str, build: Build, count: int = 120) -> list[str]:
     texts = dialogues_for(build)
     generator = random.Random(5)
     source = texts.looks[look] if look else texts.training
-    return ["".join(text for text, _ in source(generator, 1.0)) for _ in range(count)]
+    return [_joined(source(generator, 1.0)) for _ in range(count)]
 
 
 def test_copying_comes_first_and_nearly_the_generators_own_mix_in_the_end() -> None:
@@ -29,6 +31,17 @@ def test_copying_comes_first_and_nearly_the_generators_own_mix_in_the_end() -> N
     assert changed == {"two sentences", "usual tools", "modesty", "memory"}
     assert all(last[kind] > MIX[kind] for kind in changed)
     assert MIX["copying"] < weights(0.2)["copying"] < first["copying"]
+
+
+def test_what_is_learnt_late_is_sought() -> None:
+    refused = sum("I can't do that yet." in text for text in _texts("", "shipped", 600))
+    generator = random.Random(5)
+    own = [render(dialogue(generator, "all")) for _ in range(600)]
+    assert refused > 1.2 * sum("I can't do that yet." in text for text in map(_joined, own))
+
+
+def _joined(pieces: Segments) -> str:
+    return "".join(text for text, _ in pieces)
 
 
 def test_every_dialogue_has_something_to_learn() -> None:
