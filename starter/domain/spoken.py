@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 from starter.domain.agreement import capitalize
 from starter.domain.holding_out import Split, is_test_sentence
+from starter.domain.kept_names import KEPT_WORDS
 from starter.domain.matching import says_held_out
 from starter.domain.sentences import user_sentence, word_salad
 from starter.domain.words import is_known
@@ -30,6 +31,7 @@ __all__ = [
     "exchange",
     "exchange_with_kept_names",
     "utterance",
+    "utterance_with_kept_name",
 ]
 
 Kind: TypeAlias = Literal["grammar", "salad", "user", "assistant"]
@@ -43,6 +45,7 @@ _KEPT_NAMES_SHARE = 0.2
 _KINDS: tuple[Kind, ...] = ("grammar", "salad", "user", "assistant")
 _SHARES = (30, 25, 21, 24)
 _SPOKEN = re.compile(r"[A-Z](?:[A-Za-z',?!-]| (?! )|\.(?!\.))*[.?!]")
+_NAMES = re.compile(rf"\b({'|'.join(KEPT_WORDS)})\b")
 _SENTENCE_END = re.compile(r"(?<=[.?!]) ")
 
 
@@ -117,6 +120,26 @@ def utterance(random: Random, split: Split, make: Exchange = exchange_with_kept_
         text = as_heard(_SOURCES[kind](random, split, make))
         if _is_wanted(text, split):
             return Utterance(text, kind)
+
+
+def utterance_with_kept_name(random: Random, split: Split) -> Utterance:
+    """Return an utterance of a dialogue with a name in it that no language model learns.
+
+    For a recognizer that is to learn these names after all else: `utterance` has few of them.
+
+    Args:
+        random: Draws it.
+        split: See `utterance`.
+    """
+    while True:
+        kind: Kind = random.choice(("user", "assistant"))
+        text = as_heard(_SOURCES[kind](random, split, _about_held_values))
+        if _NAMES.search(text) and _is_wanted(text, split):
+            return Utterance(text, kind)
+
+
+def _about_held_values(random: Random, split: Split) -> Turns:
+    return _turns(random, "held_values")
 
 
 def as_heard(text: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Final, get_args
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from starter.domain.spoken import utterance, utterance_with_kept_name
 from starter.errors import RecipeError
 from starter.speech.recording import Studio
 from starter.speech.reply_voice import MODEL
@@ -234,6 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = Plan(
         options.work.absolute() / "speech", options.seed, family=options.family,
         reply_voice=options.reply_voice.absolute(),
+        source=utterance_with_kept_name if options.kept_names else utterance,
     )  # fmt: skip
     try:
         result = make_speech(
@@ -257,6 +259,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=_at_least_one, default=1, help="processes (1)")
     parser.add_argument("--seed", type=int, default=1, help="another one makes others (1)")
     parser.add_argument("--family", choices=get_args(Family), help="its voices alone")
+    parser.add_argument(
+        "--kept-names", action="store_true",
+        help="only utterances with a name that no language model learns",
+    )  # fmt: skip
     parser.add_argument(
         "--reply-voice", type=Path, default=MODEL, metavar="FILE",
         help="another model of the reply voice (the one that comes with Parley)",

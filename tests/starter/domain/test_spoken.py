@@ -7,8 +7,9 @@ import re
 import pytest
 
 from starter.domain.holding_out import Split, is_test_sentence
+from starter.domain.kept_names import KEPT_WORDS
 from starter.domain.matching import says_held_out
-from starter.domain.spoken import LONGEST, Kind, Turns, utterance
+from starter.domain.spoken import LONGEST, Kind, Turns, utterance, utterance_with_kept_name
 from starter.domain.words import is_known
 
 LONG = "One day a fox met a bear. " * 8
@@ -73,3 +74,11 @@ def test_dialogues_of_the_language_model_are_heard() -> None:
     assert {one.kind for one in heard} == {"grammar", "salad", "user", "assistant"}
     assert len({one.text for one in heard if one.kind == "user"}) > 40
     assert not any(is_test_sentence(one.text) or says_held_out(one.text) for one in heard)
+
+
+def test_every_kept_name_is_said_where_only_these_are_wanted() -> None:
+    source = random.Random(8)
+    texts = [utterance_with_kept_name(source, "train").text for _ in range(3000)]
+    named = collections.Counter(word for text in texts for word in re.findall(r"\w+", text))
+    assert all(named[word] >= 5 for word in KEPT_WORDS)
+    assert not any(is_test_sentence(text) for text in texts)
