@@ -78,7 +78,7 @@ def test_dialogues_of_the_language_model_are_heard() -> None:
 
 def test_every_kept_name_is_said_where_only_these_are_wanted() -> None:
     source = random.Random(8)
-    texts = [utterance_with_kept_name(source, "train").text for _ in range(3000)]
+    texts = [utterance_with_kept_name(source, "train").text for _ in range(1200)]
     named = collections.Counter(word for text in texts for word in re.findall(r"\w+", text))
-    assert all(named[word] >= 5 for word in KEPT_WORDS)
+    assert not [word for word in KEPT_WORDS if named[word] < 2]
     assert not any(is_test_sentence(text) for text in texts)
