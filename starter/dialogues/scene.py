@@ -252,13 +252,17 @@ class Scene:
 
 def _begins_with_name(answer: str) -> bool:
     """Return whether an answer begins with a name, or a letter, that keeps its capital."""
-    first = re.split(r"\W", answer, maxsplit=1)[0]
-    return first.lower() not in _COMMON or re.match(r"[A-Z][,.]", answer) is not None
+    is_letter = re.match(r"[A-Z][,.]", answer) is not None
+    return is_letter or _first_word(answer).lower() not in _COMMON
 
 
 def _lowered(answer: str) -> str:
-    first = re.split(r"\W", answer, maxsplit=1)[0]
-    return answer if first in _KEPT_CAPITALS else answer[:1].lower() + answer[1:]
+    is_kept = _first_word(answer) in _KEPT_CAPITALS
+    return answer if is_kept else answer[:1].lower() + answer[1:]
+
+
+def _first_word(answer: str) -> str:
+    return re.split(r"\W", answer, maxsplit=1)[0]
 
 
 _COMMON: Final = frozenset(VOCABULARY)

@@ -87,7 +87,7 @@ def exchange(random: Random, split: Split) -> Turns:
 def exchange_with_kept_names(random: Random, split: Split) -> Turns:
     """Return the same, or now and then a dialogue about values that no language model learns."""
     if random.random() < _KEPT_NAMES_SHARE:
-        return _turns(random, "held_values")
+        return _about_held_values(random, split)
     return exchange(random, split)
 
 

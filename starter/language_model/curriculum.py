@@ -37,8 +37,9 @@ _SOUGHT: Final[Mapping[str, str]] = {
     "usual tools": "tool: correction",
     "memory": "remember: never told",
 }
-"""Of these kinds, so many dialogues are drawn until one shows a behaviour that is learnt late."""
+"""Kinds, and a behaviour of each that is learnt late."""
 _SOUGHT_SHARE: Final = 0.3
+"""So many dialogues of these kinds are drawn until one shows it."""
 _RENAMED: Final[Mapping[str, float]] = {"usual tools": 0.5, "tools": 0.3, "memory": 0.3}
 """So many dialogues of these kinds get names that are read nowhere else."""
 
